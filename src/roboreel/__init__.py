@@ -179,9 +179,35 @@ _HOME = {
 }
 
 
+_OF_TORCH = (
+    "EpisodeAwareSampler",
+    "LeRobotDataset",
+    "LeRobotDatasetMetadata",
+    "MultiLeRobotDataset",
+    "StreamingLeRobotDataset",
+    "VideoEncodingManager",
+    "add_features",
+    "aggregate_datasets",
+    "convert_image_to_video_dataset",
+    "delete_episodes",
+    "merge_datasets",
+    "modify_features",
+    "modify_tasks",
+    "recompute_stats",
+    "reencode_dataset",
+    "remove_feature",
+    "split_dataset",
+)
+_MEANT = {"load_dataset": "open", "merge": "concat"}
+
+
 def __getattr__(name: str) -> object:
+    if name in _OF_TORCH:  # no AttributeError: `from … import` would not show its text
+        text = f"'{name}' is in roboreel.torch: from roboreel.torch import {name}"
+        raise ImportError(text, name="roboreel")
     if name not in __all__:
-        raise AttributeError(f"module 'roboreel' has no attribute '{name}'")
+        hint = f": see roboreel.{_MEANT[name]}" if name in _MEANT else ""
+        raise AttributeError(f"module 'roboreel' has no attribute '{name}'{hint}")
     module = importlib.import_module(f"roboreel.{_HOME.get(name, 'errors')}")
     value = getattr(module, "open_source" if name == "open" else name)
     globals()[name] = value

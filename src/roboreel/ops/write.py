@@ -25,6 +25,7 @@ from roboreel.ops.inputs import (
     with_encoders,
     with_uids,
 )
+from roboreel.ops.named_arguments import names_all_but_one
 from roboreel.ops.output import finished_report, output_path, refuse_discarding
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import Plan, source_prefix
@@ -80,6 +81,7 @@ def plan_convert(
     return plan_write(source.written_as(what), out=out, in_place=in_place, workers=workers)
 
 
+@names_all_but_one("convert(dataset, to='v3.0', out='new_folder')")
 @lists_options(WriteOptions, RunOptions)
 def convert(
     dataset: Dataset | View | str | os.PathLike[str],
@@ -257,6 +259,10 @@ def write(
         >>> roboreel.write(roboreel.open(source).delete([1]), out=folder / "b").frames
         9
     """
+    if not isinstance(options, RunOptions | None):
+        raise UsageError(
+            f"options is {options!r}, expected RunOptions: name the folder, out={options!r}"
+        )
     options = replace(options or RunOptions(), **keywords)
     if options.leftovers == "resume":
         done = finished_report(view.as_view().sources[0].dataset.url, out)

@@ -8,10 +8,9 @@ Names are loaded when they are first used.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-from roboreel.errors import MissingDependencyError
+from roboreel.torch.lazy_names import OF_MODULES, loaded
 
 if TYPE_CHECKING:
     from roboreel.torch.aggregate import aggregate_datasets as aggregate_datasets
@@ -50,15 +49,7 @@ __all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'roboreel.torch' has no attribute '{name}'")
-    try:
-        module = importlib.import_module(f"roboreel.torch.{_HOME[name]}")
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingDependencyError("torch", extra="torch", purpose="by roboreel.torch") from error
-    value = getattr(module, name)
+    value = loaded("roboreel.torch", {**OF_MODULES, **_HOME}, name)
     globals()[name] = value
     return value
 

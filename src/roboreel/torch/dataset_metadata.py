@@ -15,6 +15,7 @@ from roboreel.format.model import INFO
 from roboreel.format.version import FormatVersion
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
+from roboreel.torch.argument_types import require_name
 from roboreel.torch.constants import (
     CODEBASE_VERSION,
     DEFAULT_FEATURES,
@@ -77,7 +78,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
         """
         if repo_type not in ("dataset", "bucket"):
             raise ArgumentError(f"repo_type must be 'dataset' or 'bucket', got {repo_type!r}")
-        self.repo_id, self.repo_type = repo_id, repo_type
+        self.repo_id, self.repo_type = require_name(repo_id), repo_type
         self.revision: str | None = revision or CODEBASE_VERSION
         self._requested_root = None if root is None else as_root(root)
         self.root = self._requested_root or self._usual_root()
@@ -85,8 +86,8 @@ class LeRobotDatasetMetadata(MetadataWriting):
         mirror = root is None and has_legacy_hub_download_metadata(self.root)
         here = not (force_cache_sync or mirror) and has_documents(self.root)
         if not here:
-            refuse_missing_path(repo_id, self.root)
-            with explaining_missing(repo_id, self.root):
+            refuse_missing_path(self.repo_id, self.root)
+            with explaining_missing(self.repo_id, self.root):
                 self._resolve_revision(revision, token)
                 self._pull_from_repo(allow_patterns="meta/", token=token)
         self._load_metadata()

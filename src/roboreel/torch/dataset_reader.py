@@ -17,6 +17,7 @@ from roboreel.errors import OutOfRangeError, UnknownNameError, listed
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.reader import reader
+from roboreel.torch.argument_types import require_episode_list, require_windows
 from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
@@ -57,6 +58,7 @@ class DatasetReader:
         depth_output_unit: str = DEPTH_MILLIMETER_UNIT,
     ) -> None:
         """Prepare to read; nothing is opened: see `LeRobotDataset`."""
+        require_episode_list("episodes", episodes)
         self._meta, self.root, self.episodes = meta, root, episodes
         self._tolerance_s, self._video_backend = tolerance_s, resolved_backend(video_backend)
         self.delta_indices: dict[str, list[int]] | None = None
@@ -307,8 +309,7 @@ class DatasetReader:
                 f"an item number is out of range for a dataset of length {count}"
             ) from error
         except (TypeError, ValueError) as error:
-            shown = reprlib.repr(list(indices))
-            raise WrongTypeError(f"item numbers are {shown}, expected integers") from error
+            raise WrongTypeError(_no_numbers(indices)) from error
         if wanted.ndim != 1:
             raise WrongTypeError(f"item number is {indices[0]!r}, expected an integer")
         positions = np.where(wanted < 0, wanted + count, wanted)
@@ -333,6 +334,12 @@ def _threads() -> int | None:
     return None if torch.utils.data.get_worker_info() is None else 1
 
 
+def _no_numbers(indices: Sequence[Any]) -> str:
+    column = isinstance(indices[0], str)
+    hint = f": a column without videos is .hf_dataset[{indices[0]!r}]" if column else ""
+    return f"item numbers are {reprlib.repr(list(indices))}, expected integers{hint}"
+
+
 def require_transform(image_transforms: Transform | None) -> None:
     """Raise `WrongTypeError` unless it is a function or None."""
     if image_transforms is not None and not callable(image_transforms):
@@ -342,6 +349,7 @@ def require_transform(image_transforms: Transform | None) -> None:
 def _require_features(
     delta_timestamps: Mapping[str, Sequence[float]], meta: LeRobotDatasetMetadata
 ) -> None:
+    require_windows(delta_timestamps)
     unknown = [name for name in delta_timestamps if name not in meta.features]
     if unknown:
         raise UnknownNameError(

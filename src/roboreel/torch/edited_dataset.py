@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from roboreel.errors import UsageError
 from roboreel.ops.write import write
 from roboreel.storage.staging import refuse_existing
 from roboreel.torch import constants
+from roboreel.torch.argument_types import require_dataset, require_episode_list
 from roboreel.torch.errors import ArgumentError, ExistsError
 
 
@@ -34,6 +36,7 @@ class OnDisk(Protocol):
 
 D = TypeVar("D", bound=OnDisk)
 
+_LOG = logging.getLogger(__name__)
 _READING = ("image_transforms", "delta_timestamps", "tolerance_s")
 """Arguments of a dataset that its edited copy gets too."""
 _SAME = ("episodes", "revision", "video_backend", "return_uint8", "depth_output_unit")
@@ -53,6 +56,7 @@ def argument_errors() -> Iterator[None]:
 
 def view_of(dataset: OnDisk) -> View:
     """The whole dataset on disk, also where `dataset` holds some of its episodes only."""
+    require_dataset(dataset)
     return open_dataset(dataset.root).as_view()
 
 
@@ -61,7 +65,9 @@ def require_episodes(view: View, episodes: Iterable[int]) -> list[int]:
 
     Raises:
         ArgumentError: some do not exist.
+        WrongTypeError: they are no list.
     """
+    require_episode_list("episode_indices", episodes)
     wanted = {int(episode) for episode in episodes}
     known = view.numbers.tolist()
     unknown = sorted(wanted.difference(known))
@@ -106,7 +112,14 @@ def written(
 
 def rewritten(view: View, dataset: D, workers: int = 1) -> D:
     """Write a view in place of its dataset, and let `dataset` read it; the original is kept beside."""
-    write(view, in_place=True, workers=workers, leftovers="clean")
+    report = write(view, in_place=True, workers=workers, leftovers="clean")
+    _LOG.warning(
+        "'%s' was written again in place. Its earlier version is kept as '%s' until `roboreel undo %s"
+        " --keep 0` removes it; --restore brings it back",
+        dataset.root,
+        report.kept,
+        dataset.root,
+    )
     refresh(dataset)
     return dataset
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.errors import UnknownNameError
-from roboreel.torch.optional_packages import optional_package
+from roboreel.torch.old_names import OF_EPISODES, AnsweringMissingNames
+from roboreel.torch.optional_packages import optional_package, require_package
 from roboreel.types import Json
 
 
@@ -25,8 +26,10 @@ def episodes_dataset(table: pa.Table) -> Any:
     return datasets.Dataset(datasets.table.InMemoryTable(table.combine_chunks()))
 
 
-class EpisodeList:
+class EpisodeList(AnsweringMissingNames):
     """Episodes with the access of a `datasets.Dataset`: `[i]` is a dict, `["length"]` a column."""
+
+    _instead = OF_EPISODES
 
     def __init__(self, table: pa.Table) -> None:
         """Hold a table, one row per episode."""
@@ -108,7 +111,12 @@ class EpisodeList:
         return list(self)
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame; needs pandas."""
+        """A pandas DataFrame.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        require_package("pandas", "DataFrame")
         return self.data.to_pandas()
 
     def __repr__(self) -> str:

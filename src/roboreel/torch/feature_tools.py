@@ -6,9 +6,6 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-import torch
-
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.torch.edited_dataset import (
     D,
@@ -139,11 +136,12 @@ def _require_removable(names: Sequence[str], known: Collection[str]) -> None:
 
 def _values(values: Any) -> Any:
     """Values as NumPy; a function that gives such."""
-    if not callable(values) or isinstance(values, torch.Tensor | np.ndarray):
+    if not callable(values):
         return _as_array(values)
     function: Callable[..., Any] = values
     return lambda row, episode, frame: _as_array(function(row, episode, frame))
 
 
 def _as_array(values: Any) -> Any:
-    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
+    tensor = hasattr(values, "detach")  # not by its class: this module loads no torch
+    return values.detach().cpu().numpy() if tensor else values

@@ -19,6 +19,7 @@ from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.feature_utils import get_hf_features_from_features
 from roboreel.torch.hub_calls import get_safe_version, snapshot_download
 from roboreel.torch.item_tensors import Item
+from roboreel.torch.old_names import refusing_old_arguments
 from roboreel.torch.push_calls import PushCalls
 from roboreel.torch.recording_calls import RecordingCalls
 from roboreel.torch.recording_options import RecordingOptions
@@ -35,6 +36,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
 
     _reader_class: ClassVar[type[DatasetReader]] = DatasetReader
 
+    @refusing_old_arguments
     def __init__(
         self,
         repo_id: str,

@@ -8,12 +8,15 @@ from typing import Any
 from roboreel.torch.constants import LANGUAGE_COLUMNS
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.feature_facts import is_depth_map
+from roboreel.torch.old_names import OF_METADATA, AnsweringMissingNames
 from roboreel.torch.optional_packages import require_package
 from roboreel.types import Json
 
 
-class MetadataFacts:
+class MetadataFacts(AnsweringMissingNames):
     """The part of `LeRobotDatasetMetadata` that `info.json` answers."""
+
+    _instead = OF_METADATA
 
     repo_id: str
     repo_type: str
@@ -136,5 +139,5 @@ class MetadataFacts:
             f"    Total episodes: '{self.total_episodes}',\n"
             f"    Total frames: '{self.total_frames}',\n"
             f"    Features: '{list(self.features)}',\n"
-            "})',\n"
+            "})"
         )

@@ -13,6 +13,7 @@ from roboreel.torch.dataset_root import as_root
 from roboreel.torch.dataset_writer import DatasetWriter
 from roboreel.torch.episode_buffer import Buffer
 from roboreel.torch.errors import ArgumentError, ReadOnlyError
+from roboreel.torch.old_names import OF_DATASETS, AnsweringMissingNames
 from roboreel.torch.recording_options import RecordingOptions
 from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import JsonObject
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 
 
-class RecordingCalls:
+class RecordingCalls(AnsweringMissingNames):
     """The methods that record. A dataset that was opened for reading refuses them."""
 
+    _instead = OF_DATASETS
     _metadata_class: ClassVar[type[LeRobotDatasetMetadata]] = LeRobotDatasetMetadata
     repo_id: str
     root: Any

@@ -13,6 +13,7 @@ from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.reader import reader
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
+from roboreel.torch.old_names import OF_ROWS, AnsweringMissingNames
 from roboreel.types import Int64, JsonObject
 
 _FORMS = (None, "torch", "numpy", "np", "python")
@@ -21,11 +22,13 @@ _AHEAD = 1024
 _BUFFERS = HostBuffers(0)
 
 
-class TableRows:
+class TableRows(AnsweringMissingNames):
     """Rows by position: `[i]` is a dict of tensors, `["action"]` a column, `[2:5]` a dict of columns.
 
     Videos are no columns.
     """
+
+    _instead = OF_ROWS
 
     def __init__(
         self,
@@ -46,7 +49,8 @@ class TableRows:
                 tensors, `numpy` for arrays, `python` for lists of Python values.
         """
         if form not in _FORMS:
-            raise ArgumentError(f"unknown format {form!r}: expected one of {listed(_FORMS)}")
+            frame = f": {OF_ROWS['to_pandas']}" if form == "pandas" else ""
+            raise ArgumentError(f"unknown format {form!r}: expected one of {listed(_FORMS)}{frame}")
         stored = [name for name, spec in features.items() if spec["dtype"] != "video"]
         self._source, self._declared, self._rows, self._form = source, features, rows, form
         self._names = stored if names is None else list(names)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from roboreel.errors import UnknownNameError
+from roboreel.torch.old_names import OF_TASKS, AnsweringMissingNames
 from roboreel.torch.optional_packages import optional_package
 from roboreel.types import Int64
 
@@ -50,9 +51,10 @@ class TaskRow:
         return f"TaskRow(name={self.name!r}, task_index={self.task_index})"
 
 
-class TaskList:
+class TaskList(AnsweringMissingNames):
     """Tasks with the access of a DataFrame: `iloc[i].name`, `loc[text].task_index`, `index`."""
 
+    _instead = OF_TASKS
     columns = (_COLUMN,)
 
     def __init__(self, numbers: list[int], texts: list[str]) -> None:

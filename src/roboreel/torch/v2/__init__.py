@@ -6,8 +6,9 @@ episode, and datasets have an `episode_data_index`. Names are loaded when they a
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from roboreel.torch.lazy_names import loaded
 
 if TYPE_CHECKING:
     from roboreel.torch.v2.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
         get_episode_data_index as get_episode_data_index,
     )
     from roboreel.torch.v2.lerobot_dataset import LeRobotDataset as LeRobotDataset
+    from roboreel.torch.v2.sampler import EpisodeAwareSampler as EpisodeAwareSampler
 
 _HOME = {
+    "EpisodeAwareSampler": "sampler",
     "LeRobotDataset": "lerobot_dataset",
     "LeRobotDatasetMetadata": "dataset_metadata",
     "MultiLeRobotDataset": "multi_dataset",
@@ -27,9 +30,7 @@ __all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'roboreel.torch.v2' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"roboreel.torch.v2.{_HOME[name]}"), name)
+    return loaded("roboreel.torch.v2", _HOME, name)
 
 
 def __dir__() -> list[str]:

@@ -15,6 +15,7 @@ from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as CurrentMet
 from roboreel.torch.dataset_reader import DatasetReader, Transform
 from roboreel.torch.dataset_writer import DatasetWriter
 from roboreel.torch.lerobot_dataset import LeRobotDataset as CurrentDataset
+from roboreel.torch.old_names import refusing_old_arguments
 from roboreel.torch.recording_options import RecordingOptions
 from roboreel.torch.v2.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.v2.episode_data_index import get_episode_data_index
@@ -43,6 +44,7 @@ class LeRobotDataset(CurrentDataset):
     _metadata_class: ClassVar[type[CurrentMetadata]] = LeRobotDatasetMetadata
     _known_index: tuple[int, dict[str, torch.Tensor]] | None = None
 
+    @refusing_old_arguments
     def __init__(
         self,
         repo_id: str,
