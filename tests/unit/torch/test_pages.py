@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from roboreel.testing import Camera, make_dataset
+from roboreel.torch import constants, dataset_metadata
 from scripts import public_api
 from tests.doc_blocks import ROOT, Block, blocks_of
 
@@ -42,6 +43,21 @@ def test_every_name_of_torch_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     exec(_torch_block("docs/every-name.md").text, names)
     assert names["state"]
     assert isinstance(names["first"], dict)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/torch.md", "docs/dataset-tools.md"])
+def test_blocks_run_as_they_are(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_dataset(tmp_path / "home/user/name", version="v3.0", episodes=(8, 6, 7, 5))
+    for module in (constants, dataset_metadata):
+        monkeypatch.setattr(module, "HF_LEROBOT_HOME", tmp_path / "home")
+    monkeypatch.chdir(tmp_path)
+    blocks = [
+        one for one in blocks_of((ROOT / page).read_text("utf-8")) if one.language == "python"
+    ]
+    assert blocks
+    for block in blocks:
+        exec(block.text, {})
 
 
 def test_the_names_are_those_pinned() -> None:
