@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -17,12 +18,14 @@ import pyarrow as pa
 import pytest
 
 from roboreel.errors import RunError
+from roboreel.executors.worker_options import WorkerOptions
 from roboreel.format.inventory import FileFacts
 from roboreel.parallel import Workers
 from roboreel.probes import probe_request as request
 from roboreel.probes import probing
 from roboreel.probes.probe_request import ProbeRequest
-from roboreel.probes.probing import probe_all
+from roboreel.probes.probing import Probing, probe_all
+from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
 from roboreel.testing import make_dataset
@@ -54,6 +57,15 @@ def who_answered(_root: Root, asked: ProbeRequest) -> pa.Table:
     return pa.table({"path": list(asked.paths), "process": [os.getpid()] * len(asked)})
 
 
+MEETING = threading.Barrier(4)
+
+
+def meets(root: Root, asked: ProbeRequest) -> pa.Table:
+    """Answer when four files are looked at, at once."""
+    MEETING.wait(timeout=60)
+    return who_answered(root, asked)
+
+
 def dies(_root: Root, asked: ProbeRequest) -> pa.Table:
     if asked.paths == ["3"]:
         os._exit(7)
@@ -83,6 +95,13 @@ def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
         answers = pa.concat_tables(probe_all(who_answered, tasks, workers))
     assert answers["path"].to_pylist() == [str(number) for number in range(9)]
     assert os.getpid() not in answers["process"].to_pylist()
+
+
+def test_the_files_of_a_store_are_asked_for_at_once() -> None:
+    pytest.importorskip("fsspec")
+    with Probing(open_root("memory://x"), workers=WorkerOptions(), cache=None) as several:
+        answers = several.answers("tables", meets, asked(8))
+    assert answers["path"].to_pylist() == [str(number) for number in range(8)]
 
 
 @pytest.mark.usefixtures("spawned")

@@ -80,6 +80,10 @@ class ProbeRequest:
             if len(chosen):
                 yield self.part(chosen.tolist())
 
+    def single_files(self) -> Iterator[ProbeRequest]:
+        """The request in parts of one file each, in order."""
+        return (self.part([position]) for position in range(len(self)))
+
     def keys(self, kind: str) -> list[bytes]:
         """A digest per file of everything that its answer depends on, with the file's size and stamp."""
         common = blake2b(f"{kind}\0{self.context!r}".encode(), digest_size=KEY_BYTES).digest()

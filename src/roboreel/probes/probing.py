@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import islice
 from types import TracebackType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -14,12 +16,17 @@ from roboreel.executors.worker_pool import WorkerPool, worker_pool
 from roboreel.probes.cache import FileCache
 from roboreel.probes.probe_request import ProbeRequest
 from roboreel.progress.reporter import Phase, begin_phase
+from roboreel.storage.io_threads import MOST_AT_ONCE
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
 
 Probe: TypeAlias = Callable[[Root, ProbeRequest], pa.Table]
 """Returns one row per file of the request. Must be a module's function, so that workers can import it."""
 
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+_TASKS_AT_ONCE = 1024
 _WORTH_PROCESSES_US = 1_000_000
 """Least estimated time for which starting workers pays off, in µs."""
 
@@ -29,7 +36,8 @@ class Probing:
 
     def __init__(self, root: Root, *, workers: WorkerOptions, cache: FileCache | None) -> None:
         self._root, self._cache, self._options = root, cache, workers
-        self._several = workers.several and isinstance(root, LocalRoot)
+        self._is_local = isinstance(root, LocalRoot)
+        self._several = workers.several and self._is_local
         self._workers: WorkerPool | None = None
         self._stack = ExitStack()
 
@@ -56,7 +64,8 @@ class Probing:
         return answers
 
     def _probed(self, section: str, probe: Probe, request: ProbeRequest) -> pa.Table:
-        tasks = [(self._root, batch) for batch in request.batches()]
+        batches = request.batches() if self._is_local else request.single_files()
+        tasks = [(self._root, batch) for batch in batches]
         if not tasks:
             tasks = [(self._root, request)]
         worth = len(tasks) > 1 and int(request.cost_us.sum()) >= _WORTH_PROCESSES_US
@@ -67,7 +76,8 @@ class Probing:
             phase = begin_phase(
                 f"looking through {_words(section)}", total=len(request), unit="files"
             )
-        parts = probe_all(probe, tasks, self._workers if worth else None, phase)
+        workers: _Runs | None = self._workers if worth else None
+        parts = probe_all(probe, tasks, workers if self._is_local else _Threads(), phase)
         return concat_answers(parts)
 
     def save(self) -> None:
@@ -88,6 +98,25 @@ class Probing:
         pa.default_memory_pool().release_unused()  # the columns of large tables are no longer needed
 
 
+class _Runs(Protocol):
+    """What calls a function for every task, and gives the results as they come, in any order."""
+
+    def run(self, function: Callable[[_A], _B], tasks: Iterable[_A], /) -> Iterator[_B]:
+        """The results."""
+        ...
+
+
+class _Threads:
+    """Waits for the answers of a store to many requests at once."""
+
+    def run(self, function: Callable[[_A], _B], tasks: Iterable[_A], /) -> Iterator[_B]:
+        """The results, in order."""
+        left = iter(tasks)
+        with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="roboreel-probe") as pool:
+            while some := list(islice(left, _TASKS_AT_ONCE)):
+                yield from pool.map(function, some)
+
+
 def _words(section: str) -> str:
     """What a request is about, such as `tables` or `videos of top`."""
     kind, _, camera = section.partition(" ")
@@ -97,7 +126,7 @@ def _words(section: str) -> str:
 def probe_all(
     probe: Probe,
     tasks: Sequence[tuple[Root, ProbeRequest]],
-    workers: WorkerPool | None,
+    workers: _Runs | None,
     phase: Phase | None = None,
 ) -> list[pa.Table]:
     """The answers to parts of a request, in order; `workers` None probes in this process."""
