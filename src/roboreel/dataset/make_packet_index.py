@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import StorageError
+from roboreel.errors import ChangedInputError, StorageError, VideoError
 from roboreel.format.model import video_path
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.near_ranges import Span, joined
@@ -29,7 +29,7 @@ _HEAD_BYTES = 4096
 """Of a keyframe that are read at first: its parameter sets, and the header of its image."""
 _READ_AHEAD_BYTES = 16 << 20
 _BLOCK_BYTES = 1 << 20
-Stamps = Callable[[Root, str], FileStat]
+Stamps = Callable[[Root, str, FileStat], FileStat]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def make_packet_index(
     Args:
         dataset: the dataset, local or remote. Of a remote one, parts of the videos are read: with short GOPs,
             nearly all of them.
-        stamps: gives size and stamp of a file: `store_stamp` or `content_stamp`.
+        stamps: gives size and stamp of a file that is to be noted: `store_stamp` or `content_stamp`.
         done: called after each video.
 
     Raises:
@@ -61,15 +61,14 @@ def make_packet_index(
         HubError: the Hub can't be reached, or refused.
     """
     root, videos = dataset.root, _videos(dataset)
-    rows = [
-        FileRow(name, stamps(root, name))
-        for name in dataset.files
-        if name not in videos and name != INDEX_FILE
-    ]
+    names = [name for name in dataset.files if name != INDEX_FILE]
+    now = {name: _found(stat) for name, stat in zip(names, root.stats(names), strict=True)}
+    others = set(names).difference(videos)
+    rows = [FileRow(name, stamps(root, name, now[name])) for name in names if name in others]
     unreadable: dict[str, str] = {}
     packets = 0
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="roboreel-index") as pool:
-        for row, error in pool.map(partial(_video_row, root, stamps), videos):
+        for row, error in pool.map(partial(_video_row, root, stamps, now), videos):
             rows.append(row)
             if row.packed is None:
                 unreadable[row.path] = error
@@ -85,14 +84,13 @@ def make_packet_index(
     )
 
 
-def store_stamp(root: Root, name: str) -> FileStat:
+def store_stamp(_root: Root, _name: str, stat: FileStat) -> FileStat:
     """Size and stamp of a file, as its store tells them: for an index that is kept for the same store."""
-    return root.stat(name)
+    return stat
 
 
-def content_stamp(root: Root, name: str) -> FileStat:
+def content_stamp(root: Root, name: str, stat: FileStat) -> FileStat:
     """Size of a file, and the digest by which the Hub knows its content; reads local files completely."""
-    stat = root.stat(name)
     if not isinstance(root, LocalRoot):
         return stat
     digest = hashlib.sha256()
@@ -100,6 +98,12 @@ def content_stamp(root: Root, name: str) -> FileStat:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return FileStat(stat.size_bytes, f"sha256:{digest.hexdigest()}")
+
+
+def _found(stat: FileStat | StorageError) -> FileStat:
+    if isinstance(stat, StorageError):
+        raise stat
+    return stat
 
 
 def _videos(dataset: Dataset) -> list[str]:
@@ -113,21 +117,22 @@ def _videos(dataset: Dataset) -> list[str]:
     return sorted(name for name in names if name in files)
 
 
-def _video_row(root: Root, stamps: Stamps, name: str) -> tuple[FileRow, str]:
+def _video_row(
+    root: Root, stamps: Stamps, now: Mapping[str, FileStat], name: str
+) -> tuple[FileRow, str]:
     """(row of a video, why it has no packets)."""
-    before, stat = root.stat(name), stamps(root, name)
+    noted = stamps(root, name, now[name])
     try:
         table = read_packet_table(root, name)
-        packed = packed_packets(
-            table, key_access(AccessPoints(_heads(root, name, table), table), table)
+        points = AccessPoints(_heads(root, name, table), table)
+        packed = packed_packets(table, key_access(points, table))
+    except VideoError as error:
+        return FileRow(name, noted), str(error)
+    if root.stat(name) != now[name]:
+        raise ChangedInputError(
+            f"'{name}' in '{root.url}' changed while it was read: run this again"
         )
-    except StorageError as error:
-        if not root.exists(name):
-            raise
-        return FileRow(name, stat), str(error)
-    if root.stat(name) != before:
-        raise StorageError(f"'{name}' in '{root.url}' changed while it was read: run this again")
-    return FileRow(name, stat, packed), ""
+    return FileRow(name, noted, packed), ""
 
 
 def _heads(root: Root, name: str, table: PacketTable) -> _HeadsFile:

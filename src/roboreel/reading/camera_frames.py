@@ -162,11 +162,11 @@ class CameraFrames:
         return self._videos.get((root.url, name), lambda: self._opened(root, name, ask))
 
     def _opened(self, root: Root, name: str, ask: Callable[[], KnownVideo | None]) -> IndexedVideo:
-        if self._cache is not None:
-            return self._cache.video(root, name)
-        table, access = ask() or (None, None)
         local = isinstance(root.root_of(name)[0], LocalRoot)
         held = None if local else self._store.of((root.url, name))
+        if self._cache is not None:
+            return self._cache.video(root, name, None if local else ask(), held)
+        table, access = ask() or (None, None)
         return IndexedVideo(root, name, table, access, held)
 
     def _require_times(

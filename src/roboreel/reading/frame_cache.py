@@ -21,11 +21,14 @@ from roboreel.reading.kept_indexes import KeptIndex, content_key, parsed_index, 
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage import disk
 from roboreel.storage.bounded_cache import BoundedCache
+from roboreel.storage.held_ranges import HeldRanges
 from roboreel.storage.lock import hold
 from roboreel.storage.mapped_file import identity_of
 from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.video.indexed_video import IndexedVideo
+from roboreel.storage.video.key_access import KeyAccess
+from roboreel.storage.video.packet_index import KnownVideo
 from roboreel.types import Int64
 
 _LOG = logging.getLogger(__name__)
@@ -67,25 +70,38 @@ class FrameCache:
         self._warned = False
         self.copied, self.stored = Counter(), Counter()
 
-    def video(self, root: Root, name: str) -> IndexedVideo:
+    def video(
+        self,
+        root: Root,
+        name: str,
+        indexed: KnownVideo | None = None,
+        held: HeldRanges | None = None,
+    ) -> IndexedVideo:
         """A video whose frames the cache may have. It is opened only if it is not known yet, or to decode.
+
+        Args:
+            root: the root of the video file.
+            name: the video file.
+            indexed: what a packet index says of it.
+            held: parts of it that are in memory.
 
         Raises:
             StorageError: the file is not there or cannot be read.
             VideoError: it is not a video.
         """
         stat = root.stat(name)
+        table, access = indexed or (None, None)
         if not stat.stamp:  # a change would go unnoticed
-            return IndexedVideo(root, name)
+            return IndexedVideo(root, name, table, access, held)
         known = self._known_index(_index_name(root, name, stat))
         if known is not None:
-            return CachedVideo(self, root, name, stat, known)
-        video = IndexedVideo(root, name)
+            return CachedVideo(self, root, name, stat, known, access, held)
+        video = IndexedVideo(root, name, table, access, held)
         found = KeptIndex(content_key(video, stat), video.table)
         if root.stat(name) != stat:  # it is being written
             return video
         self._keep(_index_name(root, name, stat), stat, found)
-        return CachedVideo(self, root, name, stat, found)
+        return CachedVideo(self, root, name, stat, found, access, held)
 
     def _known_index(self, name: str) -> KeptIndex | None:
         with contextlib.suppress(StorageError, ValueError, KeyError, TypeError, OSError):
@@ -169,7 +185,14 @@ class CachedVideo(IndexedVideo):
     """A video whose frames are taken from a cache where it has them. Threads may share it."""
 
     def __init__(
-        self, cache: FrameCache, root: Root, name: str, stat: FileStat, known: KeptIndex
+        self,
+        cache: FrameCache,
+        root: Root,
+        name: str,
+        stat: FileStat,
+        known: KeptIndex,
+        access: KeyAccess | None = None,
+        held: HeldRanges | None = None,
     ) -> None:
         """Prepare to read; no file is opened.
 
@@ -179,8 +202,10 @@ class CachedVideo(IndexedVideo):
             name: the video file.
             stat: its size and stamp, for which `known` is true.
             known: its index and key.
+            access: where decoding can start, where that is known.
+            held: parts of it that are in memory.
         """
-        super().__init__(root, name, known.table)
+        super().__init__(root, name, known.table, access, held)
         self._cache, self._stat, self._key = cache, stat, known.key
         self._touched = time.monotonic()
 

@@ -74,6 +74,21 @@ def test_a_frame_costs_one_request(hub: HubServer, tmp_path: Path, version: Vers
     assert hub.asked == []
 
 
+def test_a_frame_cache_keeps_frames_of_the_hub(hub: HubServer, tmp_path: Path) -> None:
+    made = serve(hub, tmp_path, "v3.0")
+    roboreel.index_packets("user/name")
+    dataset = roboreel.open_remote("user/name")
+    reader = roboreel.reader(dataset, frame_cache=tmp_path / "frames")
+    require_right(reader.batch(ITEMS), made)
+    assert reader.cache_counts == (0, 2 * len(ITEMS))
+    again = roboreel.reader(dataset, frame_cache=tmp_path / "frames", memory_mb=1e-6)
+    again.batch([0])
+    hub.forget()
+    require_right(again.batch(ITEMS), made)
+    assert again.cache_counts == (2 * len(ITEMS), 2)
+    assert not [one for one in hub.asked if one.name and one.name.endswith(".mp4")]
+
+
 def test_frames_of_a_batch_that_are_near_are_one_request(hub: HubServer, tmp_path: Path) -> None:
     serve(hub, tmp_path, "v3.0")
     roboreel.index_packets("user/name")
