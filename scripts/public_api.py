@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 PINNED = Path(__file__).parent.parent / "tests" / "public_api.txt"
-MODULES = ("roboreel", "roboreel.torch", "roboreel.sink", "roboreel.testing")
+MODULES = ("roboreel", "roboreel.torch", "roboreel.sink", "roboreel.ray", "roboreel.testing")
 _HEAD = "# The public names and signatures. After a review: python scripts/public_api.py --write\n"
 
 

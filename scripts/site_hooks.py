@@ -144,6 +144,7 @@ def _made() -> dict[str, str]:
         "reference/more.md": python_page(
             "roboreel.sink", {"`roboreel.sink`": _public("roboreel.sink")}, "Export and test data"
         )
+        + python_page("roboreel.ray", {"`roboreel.ray`": _public("roboreel.ray")}, "")
         + python_page("roboreel.testing", {"`roboreel.testing`": _public("roboreel.testing")}, ""),
     }
 

@@ -71,6 +71,8 @@ LAZY_IMPORTS = {
     "roboreel.cli.refusals": "only a command that fails needs it",
     "roboreel.cli.parse_failures": "only a command that fails needs it",
     "roboreel.executors.ray_executor": "optional: extra `ray`",
+    "roboreel.ray.episode_datasource": "imports ray: extra `ray`",
+    "roboreel.ray.episode_datasink": "imports ray: extra `ray`",
     "rich": "only where a bar is drawn",
 }
 """What a function may import on its own, and why."""

@@ -47,8 +47,8 @@ ONLY_IN_NAMES = {
 }
 KNOWN = {"in_place", "_in_place", "_edits_in_place", "pictures"}
 """In place is the field's word; `pictures` is a key of the JSON of reports."""
-OF_WORKERS = "sink"
-"""The layer that holds the distributed sink, whose word it is."""
+OF_WORKERS = {"sink", "ray"}
+"""The layers that hold the distributed sink, whose word it is, and Ray Data's."""
 OF_A_CODEC = {"access.py", "headers.py", "reorder.py"}
 """Where a picture is what the specifications of codecs call one."""
 
@@ -57,7 +57,7 @@ def old_words(path: Path) -> Iterator[str]:
     """Names and docstrings of a module that have a word of the lists above."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     own_words = {"picture", "pictures"} if path.name in OF_A_CODEC else set()
-    own_words |= {"sink"} if path.parent.name == OF_WORKERS else set()
+    own_words |= {"sink"} if path.parent.name in OF_WORKERS else set()
     for line, name in _names(tree):
         parts = set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower()))
         for word in sorted(parts & {*WORDS, *ONLY_IN_NAMES} - own_words):

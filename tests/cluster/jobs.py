@@ -7,6 +7,9 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from roboreel.executors.jobs import JobFailure
 from roboreel.runner.work import OpResult, Work
@@ -70,3 +73,10 @@ def poisoned_attempt(work: Work) -> OpResult | JobFailure:
 def _beside(work: Work) -> Path:
     """The folder in which the result gets its name."""
     return Path(work.staging).parents[1]
+
+
+def clip_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with an episode; that of clip 2 has an action of another width."""
+    number = int(row["n"])
+    action = np.full((4, 3 if number == 2 else 2), number, np.float32)
+    return {"clip": f"clip-{number}", "segment": 0, "task": "pick", "action": action}

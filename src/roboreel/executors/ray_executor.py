@@ -7,7 +7,6 @@ alone; files get their names when they are whole, so an attempt that was given u
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import socket
 import time
@@ -16,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from roboreel.errors import MissingDependencyError, RunError
+from roboreel.errors import RunError
 from roboreel.executors.jobs import J, JobFailure, Moved, Outcomes, R
+from roboreel.executors.ray_library import ray_library, unseen
 from roboreel.progress.work_done import telling
 
 _ATTEMPTS = 3
@@ -56,7 +56,7 @@ class RayExecutor:
             RunError: the cluster cannot be reached, or its workers cannot run roboreel here.
             MissingDependencyError: the extra `ray` is not installed.
         """
-        ray = _library()
+        ray = ray_library()
         with connected(self.address):
             workers = self.workers if self.workers > 1 else _cpus(ray)
             # Sent once to each node, whatever it holds: a plan's tables, say.
@@ -208,15 +208,8 @@ def _serve(
     first = jobs[0].number
     try:
         os.chdir(folder)
-    except OSError as error:
-        return [
-            JobFailure(
-                number=first,
-                message=f"a Ray worker on '{os.uname().nodename}' cannot see '{folder}' ({error.strerror}):"
-                " datasets, output and working folder must be on a file system that all nodes share",
-                ends_run=True,
-            )
-        ]
+    except OSError:
+        return [JobFailure(number=first, message=unseen(folder), ends_run=True)]
     outcomes = []
     for job in jobs:
         events.tell.remote(_BEGUN, first, job.number, 0, 0)
@@ -246,7 +239,7 @@ def _bundled(jobs: Iterable[J]) -> Iterator[list[J]]:
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """A connection to the cluster; the program's own is used and kept if it has one."""
-    ray = _library()
+    ray = ray_library()
     if ray.is_initialized():
         yield
         return
@@ -277,14 +270,6 @@ def _require_answer(address: str | None) -> None:
 
 def _cpus(ray: Any) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
-
-
-def _library() -> Any:
-    try:
-        ray = importlib.import_module("ray")  # not installed where types are checked
-    except ImportError as error:
-        raise MissingDependencyError("ray", extra="ray", purpose="to run on a cluster") from error
-    return ray
 
 
 def _defect(error: Any) -> Exception:
