@@ -264,8 +264,15 @@ def show_stats_report(report: StatsReport, form: Form) -> None:
         problems(report.problems)
     say(
         f"compared {report.path}: {report.version}, {counted(len(report.compared), 'feature')}:"
-        f" {counted(len(report.differences), 'difference')}, {len(unexplained)} not explained"
+        f" {_outcome(len(report.differences), len(unexplained))}"
     )
+
+
+def _outcome(differences: int, unexplained: int) -> str:
+    if not differences:
+        return "no difference"
+    explained = f"{unexplained} not explained" if unexplained else "explained above"
+    return f"{counted(differences, 'difference')}, {explained}"
 
 
 def _said(one: StatsDifference) -> str:

@@ -19,8 +19,18 @@ def step_words(step: JsonObject) -> str:
         words.append(_episodes(step["positions"]))
     if step.get("verb") == "trim":
         words.append(_spans(step))
+    if step.get("verb") == "tasks":
+        words += [", ".join(map(_change, step.get("changes", [])))]
     for key, value in step.items():
-        if key in ("verb", CONTINUES, "positions", "start", "stop", "values") or value in (
+        if key in (
+            "verb",
+            CONTINUES,
+            "positions",
+            "start",
+            "stop",
+            "values",
+            "changes",
+        ) or value in (
             None,
             [],
             {},
@@ -39,6 +49,14 @@ def _episodes(positions: list[Json]) -> str:
 
 def _range(one: Json) -> str:
     return f"{one[0]}:{one[1]}" if isinstance(one, list) else str(one)
+
+
+def _change(change: JsonObject) -> str:
+    """Which episodes get a task, and which; or which texts are replaced."""
+    task, replacing = change.get("task"), change.get("replacing", {})
+    texts = [f"'{old}' to '{new}'" for old, new in replacing.items()]
+    said = ", ".join(texts) if task is None else f"to '{task}'"
+    return f"of {_episodes(change['positions'])} {_short(said)}"
 
 
 def _spans(step: JsonObject) -> str:

@@ -144,7 +144,7 @@ def _require_own(names: Iterable[str]) -> None:
     fixed = [name for name in names if name in INDEX_DTYPES]
     if fixed:
         raise UsageError(
-            f"every dataset has the index columns {listed(fixed)}: they cannot be changed"
+            f"every dataset has {listed(fixed)}: index columns cannot be removed or renamed"
         )
 
 

@@ -68,7 +68,7 @@ def library(reference: str = "") -> Any:
         import huggingface_hub
         import huggingface_hub.utils  # a submodule that the package doesn't load by itself
     except ImportError as error:
-        purpose = f"to download '{reference}' from the Hub" if reference else "to use the Hub"
+        purpose = f"for '{reference}' on the Hub" if reference else "to use the Hub"
         raise MissingDependencyError("huggingface_hub", extra="hub", purpose=purpose) from error
     return huggingface_hub
 

@@ -35,7 +35,7 @@ def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
     for name, inside in _members(view).items():
         episodes = np.flatnonzero(inside[kept])
         if not len(episodes):
-            lost.append(f"the split '{name}': all its episodes were removed")
+            lost.append(f"the split '{name}': no episode of the result is in it")
         elif episodes[-1] - episodes[0] + 1 != len(episodes):
             lost.append(f"the split '{name}': its episodes are no longer consecutive")
         else:

@@ -125,8 +125,8 @@ class Recorder(Summarized):
             **options: the fields of `RecordOptions`.
 
         Raises:
-            UsageError: the folder is not empty, it is being recorded, or an argument is wrong.
-            DatasetError: a feature is not declared as the format has it.
+            UsageError: the folder is not empty, it is being recorded, or an argument is wrong, such as a
+                feature that is not declared as the format has it.
             StorageError: the folder cannot be made.
         """
         given, path = RecordOptions(**options), local_folder(path)

@@ -196,7 +196,8 @@ class DatasetReader:
             what = (
                 f"episode {listed(unknown)} does not exist" if unknown else "no episode is chosen"
             )
-            raise ArgumentError(f"{what}: total_episodes is {len(numbers)}")
+            known = f"episodes {numbers[0]} to {numbers[-1]}" if len(numbers) else "no episodes"
+            raise ArgumentError(f"{what}: the dataset has {known}")
         chosen = np.isin(numbers, np.asarray(episodes))
         return np.flatnonzero(np.repeat(chosen, lengths)).astype(np.int64)
 

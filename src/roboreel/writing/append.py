@@ -50,8 +50,8 @@ def create_dataset(
         robot_type: the robot.
 
     Raises:
-        UsageError: the folder is not empty, or the version or a feature is not one that can be written.
-        DatasetError: a feature is not declared as the format has it.
+        UsageError: the folder is not empty, the version or a feature is not one that can be written, or a
+            feature is not declared as the format has it.
     """
     wanted = parse_version(version)
     if not wanted.has_episode_stats:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset, usual_templates
-from roboreel.errors import DatasetError, UsageError
+from roboreel.errors import DatasetError, Problem, UsageError
 from roboreel.format import v2, v30
 from roboreel.format.feature import INDEX_DTYPES, dtype_of
 from roboreel.format.info import parse_info
@@ -75,7 +75,7 @@ def new_info(
     """The `info.json` of a new dataset; index columns that `features` lacks are added.
 
     Raises:
-        DatasetError: a feature is not declared as the format has it.
+        UsageError: a feature is not declared as the format has it.
     """
     always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
     declared = {
@@ -85,7 +85,16 @@ def new_info(
         "features": {**features, **{n: s for n, s in always.items() if n not in features}},
     }
     document = json.dumps(declared).encode()
-    return parse_info(document, Problems(), defaults=usual_templates, files=())
+    try:
+        return parse_info(document, Problems(), defaults=usual_templates, files=())
+    except DatasetError as error:
+        wrong = "; ".join(_declaration(problem) for problem in error.problems)
+        raise UsageError(f"the dataset cannot be created: {wrong}") from error
+
+
+def _declaration(problem: Problem) -> str:
+    """What is wrong with what a caller declares; the document that would state it doesn't exist yet."""
+    return problem.message if problem.column is None else f"'{problem.column}': {problem.message}"
 
 
 def new_state(info: Info) -> DatasetState:

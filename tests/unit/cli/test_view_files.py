@@ -34,9 +34,14 @@ def test_edits_are_shown_and_taken_back(roboreel: Roboreel, view: Path, source: 
         "edits",
         "  1  delete 1 episode (1)",
         "  2  trim 1 episode (0) to 2:5",
-        "  3  tasks changes [[0, 3]]/do it",
+        "  3  tasks of 3 episodes (0:3) to 'do it'",
     ]
     assert "undone in" in roboreel("edit", view, "undo").out
+    assert roboreel("edit", view, "tasks", "--replace", "pick up the red cube=it").code == 0
+    shown = roboreel("edit", view, "show").out.splitlines()[-1]
+    assert shown.endswith("to 'it'")
+    assert "'pick up the red cube' to 'it'" in shown
+    roboreel("edit", view, "undo")
     listed = json.loads(roboreel("edit", view, "show", "--json").out)
     assert [verb["verb"] for verb in listed["verbs"]] == ["delete", "trim"]
 

@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "rename an index column": (
         lambda d: d.rename({"index": "i"}),
-        r"every dataset has the index columns 'index'",
+        r"every dataset has 'index': index columns cannot be",
     ),
     "rename to a taken name": (
         lambda d: d.rename({"action": "next.done"}),
@@ -151,7 +151,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "remove unknown ones": (lambda d: d.remove("x", "y"), r"no feature 'x', 'y': the dataset has"),
     "remove an index column": (
         lambda d: d.remove("timestamp"),
-        r"every dataset has the index columns 'timestamp'",
+        r"every dataset has 'timestamp': index columns cannot be",
     ),
     "remove all": (lambda d: d.remove(*_names(d.as_view())), r"no feature would be left"),
     "remove twice": (lambda d: d.remove("action").remove("action"), r"no feature 'action'"),

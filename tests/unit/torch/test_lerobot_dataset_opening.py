@@ -127,7 +127,11 @@ def test_a_failed_download_says_what_is_missing(
     [
         ({"delta_timestamps": {"nothing": [0.0]}}, KeyError, "'nothing': the dataset has 'action'"),
         ({"delta_timestamps": {"action": [0.04]}}, ValueError, "multiples of 1/fps"),
-        ({"episodes": [7]}, ValueError, "episode 7 does not exist: total_episodes is 4"),
+        (
+            {"episodes": [7]},
+            ValueError,
+            "episode 7 does not exist: the dataset has episodes 0 to 3",
+        ),
         ({"episodes": []}, ValueError, "no episode is chosen"),
         ({"episode_filter": lambda _: False}, ValueError, "no episode is chosen"),
         ({"video_backend": "magic"}, ValueError, "unknown video backend 'magic'"),

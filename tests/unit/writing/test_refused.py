@@ -182,6 +182,11 @@ def test_what_cannot_be_created(tmp_path: Path) -> None:
     odd = {"words": {"dtype": "language", "shape": [1], "names": None}}
     with pytest.raises(roboreel.UsageError, match="'words': dtype is 'language'"):
         create_dataset(tmp_path / "new", fps=10, features=odd)
+    empty = {"action": {**spec["action"], "shape": [0]}}
+    with pytest.raises(
+        roboreel.UsageError, match="cannot be created: 'action': dtype must be a string"
+    ):
+        create_dataset(tmp_path / "new", fps=10, features=empty)
     with pytest.raises(roboreel.UsageError, match="no statistics of single episodes"):
         create_dataset(tmp_path / "new", fps=10, features=spec, version="2.0")
     assert not (tmp_path / "new").exists()
