@@ -85,14 +85,21 @@ class Problem:
     """What roboreel does about it, or what the user can do."""
     amount: float = field(default=0.0, compare=False, repr=False)
     """Severity among problems of the same rule and column: larger is worse; without a fixed unit."""
+    dataset: str | None = None
+    """Path or URL of the dataset, if several are merged."""
 
     @property
     def where(self) -> str:
-        """Episode, column and file, as far as they are known: `episode 3, observation.state`."""
+        """Dataset, episode, column and file, as far as they are known: `episode 3, observation.state`.
+
+        A file that the message names is left out.
+        """
+        path = None if self.path and repr(self.path) in self.message else self.path
         parts = [
+            *([f"in {_shown(repr(self.dataset))}"] if self.dataset else []),
             *([f"episode {self.episode}"] if self.episode is not None else []),
             *([_shown(self.column)] if self.column else []),
-            *([_shown(self.path)] if self.path else []),
+            *([_shown(path)] if path else []),
         ]
         return ", ".join(parts)
 
@@ -114,6 +121,7 @@ class Problem:
             "episode": self.episode,
             "column": self.column,
             "action": self.action,
+            "dataset": self.dataset,
         }
 
 

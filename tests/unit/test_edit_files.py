@@ -154,6 +154,37 @@ def test_a_resampled_dataset_is_not_put_together_with_itself(
         roboreel.concat(parts if resampled_first else parts[::-1])
 
 
+def test_a_resampled_dataset_goes_together_with_others(tmp_path: Path) -> None:
+    fast = roboreel.open(make_dataset(tmp_path / "a", episodes=(6,), cameras={}))
+    slow = roboreel.open(make_dataset(tmp_path / "b", episodes=(5, 4), cameras={}, fps=15))
+    view = roboreel.concat([fast, slow.resample(30).keep([1])])
+    assert (float(view.fps), view.episodes["length"].to_pylist()) == (30.0, [6, 8])
+    roboreel.write(view, out=tmp_path / "c")
+    written = read(tmp_path / "c")
+    assert not faults(written)
+    first, second = (episode.rows["action"].to_pylist() for episode in written.episodes)
+    assert first == read(tmp_path / "a").episodes[0].rows["action"].to_pylist()
+    slower = read(tmp_path / "b").episodes[1].rows["action"].to_pylist()
+    assert second == [slower[row] for row in (0, 0, 1, 1, 2, 2, 3, 3)]
+    in_memory = roboreel.reader(view).batch(range(14))
+    stored = roboreel.reader(roboreel.open(tmp_path / "c")).batch(range(14))
+    for name in ("action", "timestamp", "index"):
+        assert in_memory[name].tolist() == stored[name].tolist()
+
+
+def test_other_frame_rates_go_together_at_any_one_rate(tmp_path: Path) -> None:
+    fast = roboreel.open(make_dataset(tmp_path / "a", episodes=(6,), cameras={}))
+    slow = roboreel.open(make_dataset(tmp_path / "b", episodes=(5,), cameras={}, fps=15))
+    for parts, rate, frames in (
+        ([fast.resample(15), slow], 15, 8),
+        ([fast.resample(10), slow.resample(10)], 10, 6),
+        ([fast, fast.resample(15).resample(30)], 30, 12),
+        ([roboreel.concat([fast]), roboreel.concat([slow]).resample(30)], 30, 16),
+    ):
+        view = roboreel.concat(parts)
+        assert (float(view.fps), len(view)) == (rate, frames)
+
+
 def test_the_dataset_of_another_frame_rate_is_named(tmp_path: Path) -> None:
     sources = [
         make_dataset(tmp_path / f"s{n}", episodes=(3,), cameras={}, fps=15 if n == 2 else 30)
@@ -161,7 +192,11 @@ def test_the_dataset_of_another_frame_rate_is_named(tmp_path: Path) -> None:
     ]
     with pytest.raises(roboreel.UsageError) as raised:
         roboreel.concat([roboreel.open(source) for source in sources])
-    assert f"15 fps in '{sources[2]}'; 30 fps in 5 datasets." in str(raised.value)
+    told = str(raised.value)
+    assert (
+        f"15 fps in '{sources[2]}'; 30 fps in 5 datasets. Resample them to one rate with .resample(30)"
+        in told
+    )
 
 
 def test_a_path_is_no_open_dataset(tmp_path: Path) -> None:

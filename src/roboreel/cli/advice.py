@@ -30,7 +30,7 @@ RESULTS = {
     "stats": "stats",
     "write": "written",
 }
-"""The end of the name of a suggested output, by command."""
+"""The end of the name of a suggested output, by each command that writes a dataset."""
 
 _OUTPUTS = ("-o", "--out", "--in-place", "--dry-run")
 

@@ -85,10 +85,16 @@ def check(
                 copied(source), decode=decode, follow_links=follow_links, **how.keywords()
             )
         if form != "json":
-            show_report(report, form)
+            show_report(report, form, f" in {source}" if len(sources) > 1 else "")
         return Seen(report.to_json(), 0 if report.ok else 1)
 
-    see_each(sources, form, look)
+    see_each(sources, form, look, _concluded)
+
+
+def _concluded(seen: Sequence[Seen]) -> str:
+    bad = sum(one.code != 0 for one in seen)
+    have = "has" if bad < 2 else "have"
+    return f"{bad or 'none'} of {counted(len(seen), 'dataset')} {have} errors"
 
 
 def _described_rules() -> Json:
@@ -99,15 +105,15 @@ def _show_rules() -> None:
     table([(rule.id, rule.severities, rule.says) for rule in RULES.values()], indent="")
 
 
-def show_report(report: CheckReport, form: Form) -> None:
+def show_report(report: CheckReport, form: Form, where: str = "") -> None:
     """Print problems by severity, with many of one kind folded, and a line about what was checked.
 
-    If quiet, only errors.
+    If quiet, only errors. `where` ends the headings, if other datasets are checked too.
     """
     for severity, title in _HEADINGS.items():
         found = [group for group in report.groups if group.worst.severity == severity]
         if found and (severity == "error" or form != "quiet"):
-            heading(title)
+            heading(title + where)
             for line in _lines(found):
                 say(f"  {line}")
     if form != "quiet":

@@ -23,6 +23,7 @@ from roboreel.cli.shared_options import (
     VerboseOption,
     VideoFileOption,
     WorkersOption,
+    choices,
     form_of,
     leftovers_of,
     version_in,
@@ -68,7 +69,7 @@ def finalize(
         OnBroken,
         typer.Option(
             "--on-broken",
-            metavar="fail|skip",
+            metavar=choices(OnBroken),
             help="If an episode is damaged, or its features differ from most others: stop (fail), or leave"
             " it out and list it (skip).",
         ),

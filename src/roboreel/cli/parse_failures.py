@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import Advice, replaced, typed, with_output
+from roboreel.cli.advice import RESULTS, Advice, replaced, typed, with_output
 from roboreel.cli.catalog import ENTRIES
 from roboreel.cli.lerobot_words import lerobot_advice
+from roboreel.cli.unknown_options import no_option
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.hub.reference import is_repo_id
@@ -49,6 +50,9 @@ _OTHERS = {
     "version": "--version",
 }
 """Commands by words that other tools have for them."""
+_EXAMPLES = {"merge": "monday tuesday", "pull": "lerobot/pusht", "demo": "demo", "config": ""}
+"""What a command is given in a line to type, where that is no dataset."""
+_EXTRA = re.compile(r"unexpected extra argument(?:s|\(s\))? \(([^\s()]+)\)")
 _LISTED = re.compile(r"\[?\d+(:\d*)?[,\]]*")
 _OF_EPISODES = ("delete", "keep")
 _GIVEN = {
@@ -95,7 +99,10 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
         )
     option = getattr(error, "option_name", None)
     if option and "No such option" in error.message:
-        return _no_option(str(option), error.ctx, words, path)
+        return no_option(str(option), error.ctx, words, path)
+    output = _output_named(words, error.message)
+    if output is not None:
+        return Advice("the output is named with -o", ((typed(output), ""),))
     if type(error).__name__ == "MissingParameter":
         return _missing(error, words, path)
     text = re.sub(r"^Value error, ", "", error.message).rstrip(".")
@@ -115,25 +122,27 @@ def _no_command(name: str, words: Sequence[str], path: str) -> Advice:
         return Advice(f"`{path}` has no command '{name}'", ((f"{path} --help", ""),))
     word = name.lower().replace("_", "-")
     near = [_OTHERS[word]] if word in _OTHERS else get_close_matches(word, _NAMES, 2, 0.6)
-    lines = [(typed(replaced(words, name, other)), "") for other in near]
+    lines = [(typed(_whole(replaced(words, name, other))), "") for other in near]
     return Advice(f"there is no command '{name}'", tuple(lines or [("roboreel --help", "")]))
 
 
-def _no_option(option: str, context: Any, words: Sequence[str], path: str) -> Advice:
-    known = [
-        name for param in context.command.params for name in [*param.opts, *param.secondary_opts]
-    ]
-    known = [name for name in known if name.startswith("-")]
-    spelled = option.replace("_", "-").lower()
-    near = [spelled] if spelled in known else get_close_matches(spelled, known, 1, 0.6)
-    lines = [(typed(_renamed(words, option, name)), "") for name in near]
-    message = f"`{path}` has no option '{option}'"
-    return Advice(message, tuple(lines or [(f"{path} --help", "")]))
+def _whole(words: Sequence[str]) -> list[str]:
+    """The arguments with an example of a dataset if nothing but a command was typed."""
+    is_command = len(words) == 1 and words[0] in _NAMES
+    example = _EXAMPLES.get(words[0], "my_dataset") if is_command else ""
+    return [*words, *example.split()]
 
 
-def _renamed(words: Sequence[str], option: str, name: str) -> list[str]:
-    pattern = re.compile(rf"{re.escape(option)}(?==|$)")
-    return [pattern.sub(name, word, count=1) for word in words]
+def _output_named(words: Sequence[str], message: str) -> list[str] | None:
+    """The arguments with `convert SRC DST` as `convert SRC -o DST`; None without such a DST."""
+    extra = _EXTRA.search(message)
+    lacks_output = not any(word in ("-o", "--out", "--in-place") for word in words)
+    if extra is None or extra[1] not in words or _is_version(extra[1]):
+        return None
+    if words[0] not in RESULTS or not lacks_output:
+        return None
+    at = words.index(extra[1])
+    return [*words[:at], "-o", *words[at:]]
 
 
 def _missing(error: Any, words: Sequence[str], path: str) -> Advice:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from roboreel.cli.advice import (
+    RESULTS,
     Advice,
     AmbiguousError,
     NoOutputError,
@@ -16,7 +17,9 @@ from roboreel.cli.advice import (
     suggested_output,
     typed,
 )
+from roboreel.edit.different_rates import DifferentRatesError
 from roboreel.errors import MissingDependencyError, RoboreelError, UsageError
+from roboreel.format.repairs import SKIP
 
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
 _ABSENT = re.compile(r"'([^']+)': no such folder")
@@ -24,6 +27,7 @@ _SHOWN = 3
 _LONGEST_LINE = 300
 """Most characters of a suggested line: nobody copies a longer one."""
 _OUT = ("-o", "--out")
+_KEPT = "are done and kept in"
 
 
 def refusal(error: RoboreelError, words: Sequence[str]) -> Advice:
@@ -45,6 +49,8 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     if isinstance(error, AmbiguousError):
         for word, meaning in error.readings.items():
             yield typed(replaced(words, error.word, word)), meaning
+    elif isinstance(error, NoOutputError) and _is_output(words):
+        yield typed([*words[:-1], "-o", words[-1]]), f"'{words[-1]}' does not exist"
     elif isinstance(error, NoOutputError):
         name = shortened(suggested_output(error.source, _command(words)))
         yield typed([*words, "-o", name]), ""
@@ -53,6 +59,10 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif isinstance(error, MissingDependencyError):
         for line in _INSTALL.findall(str(error)):
             yield line, ""
+    elif isinstance(error, DifferentRatesError):
+        yield from _short([*words, "--fps", str(error.rate)])
+    elif 'pass on_broken="skip"' in str(error) or SKIP in str(error):
+        yield from _skipping(words, str(error))
     elif isinstance(error, UsageError):
         yield from _other_output(words, str(error))
     elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
@@ -60,8 +70,30 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
             yield typed(replaced(words, absent[1], name)), ""
 
 
+def _is_output(words: Sequence[str]) -> bool:
+    """True if the last source of a merge is more likely its output: nothing is there."""
+    last = words[-1]
+    others = _command(words) != "merge" or last.startswith("-") or "/" in last
+    return not others and not os.path.lexists(last)
+
+
 def _command(words: Sequence[str]) -> str:
     return next((word for word in words if not word.startswith("-")), "")
+
+
+def _short(words: Sequence[str], comment: str = "") -> Iterator[tuple[str, str]]:
+    """The line to type, unless it is too long to be copied."""
+    line = typed(words)
+    if len(line) <= _LONGEST_LINE:
+        yield line, comment
+
+
+def _skipping(words: Sequence[str], message: str) -> Iterator[tuple[str, str]]:
+    """The command that leaves broken episodes out, and goes on where a run has stopped."""
+    if _command(words) not in RESULTS or "--on-broken" in words:
+        return
+    kept = ["--resume"] if _KEPT in message and "--resume" not in words else []
+    yield from _short([*words, "--on-broken", "skip", *kept], "leaves these episodes out")
 
 
 def _other_output(words: Sequence[str], message: str) -> Iterator[tuple[str, str]]:
@@ -72,9 +104,8 @@ def _other_output(words: Sequence[str], message: str) -> Iterator[tuple[str, str
             base, count = out.rstrip("/"), 2
             while os.path.lexists(f"{base}_{count}"):
                 count += 1
-            line = typed([*words[: number + 1], f"{base}_{count}", *words[number + 2 :]])
-            if len(line) <= _LONGEST_LINE:
-                yield line, f"'{out}' is not changed"
+            other = [*words[: number + 1], f"{base}_{count}", *words[number + 2 :]]
+            yield from _short(other, f"'{out}' is not changed")
 
 
 def _names(message: str, path: str) -> bool:
@@ -83,7 +114,7 @@ def _names(message: str, path: str) -> bool:
 
 
 def _near(path: str) -> list[str]:
-    """Datasets beside a path that doesn't exist: those of similar name, or the first ones."""
+    """Datasets beside a path that doesn't exist whose names are similar."""
     folder = os.path.dirname(path)
     try:
         names = sorted(os.listdir(folder or "."))
@@ -92,5 +123,5 @@ def _near(path: str) -> list[str]:
     found = [
         name for name in names if os.path.isfile(os.path.join(folder, name, "meta", "info.json"))
     ]
-    near = get_close_matches(os.path.basename(path), found, _SHOWN) or found[:_SHOWN]
+    near = get_close_matches(os.path.basename(path.rstrip("/")), found, _SHOWN)
     return [os.path.join(folder, name) for name in near]

@@ -30,6 +30,7 @@ from roboreel.cli.shared_options import (
     TimeoutOption,
     VerboseOption,
     WorkersOption,
+    choices,
     leftovers_of,
 )
 from roboreel.cli.stopping import stoppable
@@ -73,7 +74,7 @@ def repair(
         OnBroken,
         typer.Option(
             "--on-broken",
-            metavar="fail|skip",
+            metavar=choices(OnBroken),
             help="If an episode cannot be repaired: stop (fail), or leave it out (skip).",
         ),
     ] = "fail",

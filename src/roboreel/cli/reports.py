@@ -106,6 +106,15 @@ def _show_notes(
 def _show_skipped(skipped: tuple[Problem, ...]) -> None:
     """Print on stderr, even if quiet, which episodes are missing from the result."""
     if skipped:
-        episodes = sorted({problem.episode for problem in skipped if problem.episode is not None})
-        tell(f"left out {counted(len(episodes), 'episode')}: {', '.join(map(str, episodes))}")
+        episodes: dict[str | None, set[int]] = {}
+        for problem in skipped:
+            if problem.episode is not None:
+                episodes.setdefault(problem.dataset, set()).add(problem.episode)
+        told = "; ".join(_named(numbers, dataset) for dataset, numbers in episodes.items())
+        tell(f"left out {counted(sum(map(len, episodes.values())), 'episode')}: {told}")
         problems(skipped, to_stderr=True)
+
+
+def _named(episodes: set[int], dataset: str | None) -> str:
+    numbers = ", ".join(map(str, sorted(episodes)))
+    return numbers if dataset is None else f"{numbers} of '{dataset}'"

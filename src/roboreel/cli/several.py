@@ -31,13 +31,19 @@ class Seen:
     """Exit code."""
 
 
-def see_each(sources: Sequence[str], form: Form, look: Callable[[str], Seen]) -> None:
+def see_each(
+    sources: Sequence[str],
+    form: Form,
+    look: Callable[[str], Seen],
+    concluded: Callable[[Sequence[Seen]], str] | None = None,
+) -> None:
     """Look at each dataset; what cannot be opened does not keep the others from being shown.
 
     Args:
         sources: the arguments of the command.
         form: what to print; as JSON, an object for one dataset, a list for several.
         look: looks at one, and prints text unless JSON is asked for.
+        concluded: the last line below several datasets.
 
     Raises:
         typer.Exit: with the highest exit code, if it isn't 0.
@@ -51,6 +57,9 @@ def see_each(sources: Sequence[str], form: Form, look: Callable[[str], Seen]) ->
     if form == "json":
         documents = [one.document for one in seen]
         emit_json(documents if len(sources) > 1 else documents[0])
+    if concluded is not None and form == "text" and len(seen) > 1:
+        say()
+        say(concluded(seen))
     worst = max(one.code for one in seen)
     if worst:
         raise typer.Exit(worst)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 import typer
 
@@ -18,6 +18,11 @@ SOURCE_HELP = "Folder, user/name[@REVISION] on the Hub, URL, or view file."
 Form: TypeAlias = Literal["text", "json", "quiet"]
 """What a command prints: text for people, a JSON document, or errors only."""
 _VERSIONS = "|".join(version.value for version in FormatVersion)
+
+
+def choices(alias: object) -> str:
+    """The values of a `Literal` as help and messages list them: `fail|skip`."""
+    return "|".join(get_args(alias))
 
 
 def form_of(*, as_json: bool, quiet: bool = False) -> Form:
@@ -143,7 +148,7 @@ ExecutorOption = Annotated[
     ExecutorName | None,
     typer.Option(
         "--executor",
-        metavar="serial|thread|process|ray",
+        metavar=choices(ExecutorName),
         help="Run in this process (serial), in threads, in worker processes, or on a Ray cluster. Default:"
         " process with several workers or if frames are decoded, else serial.",
         rich_help_panel=HOW,
@@ -172,7 +177,7 @@ OnBrokenOption = Annotated[
     OnBroken,
     typer.Option(
         "--on-broken",
-        metavar="fail|skip",
+        metavar=choices(OnBroken),
         help="If an episode cannot be written: stop (fail), or leave it out (skip).",
         rich_help_panel=WHAT,
     ),
@@ -185,14 +190,16 @@ TimestampsOption = Annotated[
     Timestamps | None,
     typer.Option(
         "--timestamps",
-        metavar="regular|keep",
+        metavar=choices(Timestamps),
         help=f"{_TIMESTAMPS} Default: keep, unless the version changes.",
         rich_help_panel=WHAT,
     ),
 ]
 RegularTimestampsOption = Annotated[
     Timestamps,
-    typer.Option("--timestamps", metavar="regular|keep", help=_TIMESTAMPS, rich_help_panel=WHAT),
+    typer.Option(
+        "--timestamps", metavar=choices(Timestamps), help=_TIMESTAMPS, rich_help_panel=WHAT
+    ),
 ]
 DropAudioOption = Annotated[
     bool, typer.Option("--drop-audio", help="Leave sound out of the videos.", rich_help_panel=WHAT)
@@ -218,7 +225,7 @@ VideoBackendOption = Annotated[
     VideoBackend,
     typer.Option(
         "--video-backend",
-        metavar="pyav|torchcodec|decord",
+        metavar=choices(VideoBackend),
         help="Decode videos with this library to compute statistics.",
         rich_help_panel=HOW,
     ),

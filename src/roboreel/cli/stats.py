@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from roboreel.checking.stats_report import StatsDifference, StatsReport
 from roboreel.cli.output import heading, problems, say, tell, wide_table
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.several import Seen, SourcesArgument, see_each
-from roboreel.cli.shared_options import Form
+from roboreel.cli.shared_options import Form, choices
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
@@ -92,7 +92,7 @@ def stats(
         StatsProfile | None,
         typer.Option(
             "--like",
-            metavar="|".join(get_args(StatsProfile)),
+            metavar=choices(StatsProfile),
             help="With --recompute: follow the rules of this release of lerobot.",
         ),
     ] = None,
@@ -100,7 +100,7 @@ def stats(
         CameraChoice | None,
         typer.Option(
             "--cameras",
-            metavar="|".join(get_args(CameraChoice)),
+            metavar=choices(CameraChoice),
             help="Decode a sample of the frames, all or none for camera statistics. Default: sample with"
             " --recompute, none with --check.",
         ),

@@ -43,12 +43,18 @@ _VALUE = r"""True|\d[\d.]*|[A-Z]+(?:x[A-Z]+)?|"[^"\n]*"|\[(?:"[^"\n]*"|[A-Z]+)(?
 _SETTING = re.compile(
     rf"(?<![\w.\"'])(?:{'|'.join(map(re.escape, _SETTINGS))}|({'|'.join(FLAGS)})=({_VALUE}))"
 )
+_RESAMPLE = re.compile(r"\.resample\((?:(\d+)|Fraction\((\d+), (\d+)\))\)")
 _PART = re.compile(r'"([^"\n]*)"|([A-Z]+)')
 
 
 def as_typed(text: str) -> str:
     """A message with options as they are typed: `on_broken="skip"` becomes `--on-broken skip`."""
+    text = _RESAMPLE.sub(_resampled, text) if ".resample(" in text else text
     return _SETTING.sub(_typed, text) if "=" in text else text
+
+
+def _resampled(found: re.Match[str]) -> str:
+    return f"--fps {found[1]}" if found[1] else f"--fps {found[2]}/{found[3]}"
 
 
 def _typed(found: re.Match[str]) -> str:

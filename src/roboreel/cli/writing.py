@@ -259,13 +259,24 @@ class Writing:
         return options(**{name: value for name, value in given.items() if value is not None})
 
 
-def writes(
-    command: Callable[Concatenate[Writing, _Own], None],
-) -> Callable[..., None]:
+def writes(command: Callable[Concatenate[Writing, _Own], None]) -> Callable[..., None]:
     """Add the options of `Writing` to a command after its own; `command` gets them as its first argument.
 
     An option that the command declares itself replaces the shared one.
     """
+    return _writing(command, frozenset())
+
+
+def writes_elsewhere(
+    command: Callable[Concatenate[Writing, _Own], None],
+) -> Callable[..., None]:
+    """As `writes`, for a command that cannot replace its source."""
+    return _writing(command, frozenset({"in_place", "discard_original"}))
+
+
+def _writing(
+    command: Callable[Concatenate[Writing, _Own], None], without: frozenset[str]
+) -> Callable[..., None]:
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     named = {parameter.name for parameter in own}
     hints = get_type_hints(Writing, include_extras=True)
@@ -277,7 +288,7 @@ def writes(
             annotation=hints[field.name],
         )
         for field in fields(Writing)
-        if field.name not in named
+        if field.name not in named | without
     ]
 
     @functools.wraps(command)
@@ -338,7 +349,8 @@ def carry_out(
             return None
         if plan.refused:
             tell(
-                f"{plan.refused}: the run measures the other episodes, then stops without a result"
+                f"{plan.refused}: the run measures the other episodes, then stops without a result."
+                " To write the others, add --on-broken skip"
             )
         report = run_shown(plan, options, run_options)
         output.written = True

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 import pyarrow as pa
 
+from roboreel.edit.different_rates import DifferentRatesError
 from roboreel.edit.episode_slices import joined_slices
 from roboreel.edit.feature_mismatch import FeatureMismatch, differences, widest
 from roboreel.edit.features import removed, renamed
@@ -16,13 +17,10 @@ from roboreel.edit.recipe import JoinedParts, Recipe
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.view_data import Source
 from roboreel.edit.write_options import names_in
-from roboreel.errors import UnknownNameError, UsageError, counted, listed
+from roboreel.errors import UnknownNameError, UsageError, listed
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
 from roboreel.stats.sampling import SamplingProfile
-
-_FEW = 3
-"""Most datasets of one frame rate that a message names."""
 
 FeaturePolicy: TypeAlias = Literal["strict", "common", "pad"]
 
@@ -38,8 +36,9 @@ def concat(
 ) -> View:
     """The episodes of datasets and views one after another.
 
-    Tasks are merged. Cameras may differ in codec: such videos share no file. Names of dimensions count
-    where both have them; of what a document says beside, the first one's is kept.
+    Tasks are merged. Cameras may differ in codec; such videos don't share a file. Frame rates must be the
+    same, after `resample`. Dimension names are compared if both datasets have them. Of other keys in the
+    documents, the first dataset's value is kept.
 
     Args:
         parts: open datasets or views.
@@ -51,6 +50,7 @@ def concat(
             result is refused.
 
     Raises:
+        DifferentRatesError: the frame rates differ.
         UsageError: there are no parts, or they do not go together; names every difference.
     """
     if features not in get_args(FeaturePolicy):
@@ -62,7 +62,7 @@ def concat(
     if not views:
         raise UsageError("there are no datasets to merge")
     _require_known(parts, rename or {})
-    _require_one_rate(views)
+    rate = _rate_of(views)
     _require_one_form(views)
     found = differences([source for view in views for source in view.sources])
     if found and features == "common":
@@ -75,7 +75,7 @@ def concat(
             'the datasets do not have the same features: pass features="common" to keep what all have,'
             f' features="pad" to fill the gaps with zeros, or rename features{lines}'
         )
-    view = _joined(views)
+    view = _joined(views, rate)
     own = names_in("allow_missing", allow_missing)
     allowed = own.union(*(one.options.allow_missing for one in views))
     return replace(
@@ -98,14 +98,17 @@ def _recipe(
     return Recipe(JoinedParts(tuple(parts), noted))
 
 
-def _joined(views: Sequence[View]) -> View:
+def _joined(views: Sequence[View], rate: Fraction) -> View:
     firsts = [0]
     for view in views[:-1]:
         firsts.append(firsts[-1] + len(view.sources))
     masks = {name: mask for view in views for name, mask in view.masks.items()}
+    sources = tuple(source for view in views for source in view.sources)
+    resampled = any(source.model.info.fps != rate for source in sources)
     return replace(
         views[0],
-        sources=tuple(source for view in views for source in view.sources),
+        sources=sources,
+        new_fps=rate if resampled else None,
         slices=joined_slices([view.slices for view in views], firsts),
         masks=masks,
         left_out=tuple(dict.fromkeys(one for view in views for one in view.left_out)),
@@ -149,29 +152,20 @@ def _require_known(parts: Sequence[Verbs], rename: Mapping[str, str]) -> None:
         )
 
 
-def _require_one_rate(views: Sequence[View]) -> None:
+def _rate_of(views: Sequence[View]) -> Fraction:
+    """The frame rate that all views have.
+
+    Raises:
+        DifferentRatesError: they have different ones.
+    """
     # one dataset may be there twice, once resampled
-    rates = [
-        (source.dataset.url, source.model.info.fps, view.new_fps)
-        for view in views
-        for source in view.sources
-    ]
-    if len({(fps, to) for _, fps, to in rates}) > 1:
-        raise UsageError(
-            f"the datasets have different frame rates: {_said_of(rates)}. Resample them to one rate first"
-            " (on the command line: --fps of roboreel merge)"
-        )
-
-
-def _said_of(rates: Iterable[tuple[str, Fraction, Fraction | None]]) -> str:
-    """Each frame rate with its datasets; of the most frequent one, if there are many, only their number."""
-    urls: dict[Fraction, list[str]] = {}
-    for url, fps, to in dict.fromkeys(rates):
-        urls.setdefault(to or fps, []).append(url)
-    return "; ".join(
-        f"{float(rate):g} fps in {listed(names) if len(names) <= _FEW else counted(len(names), 'dataset')}"
-        for rate, names in sorted(urls.items(), key=lambda item: len(item[1]))
-    )
+    rates = [(source.dataset.url, view.fps) for view in views for source in view.sources]
+    if len({fps for _, fps in rates}) > 1:
+        urls: dict[Fraction, list[str]] = {}
+        for url, fps in dict.fromkeys(rates):
+            urls.setdefault(fps, []).append(url)
+        raise DifferentRatesError(urls)
+    return views[0].fps
 
 
 def _require_one_form(views: Sequence[View]) -> None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from roboreel.edit.episode_slices import END
 from roboreel.edit.features import features_of
+from roboreel.edit.resampling import steps_of
 from roboreel.edit.view_data import Source, ViewData
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.origin_columns import (
@@ -41,7 +42,8 @@ def loses_uids(view: ViewData) -> bool:
     told = {name for name, feature in features_of(view).items() if feature.is_numeric}
     twice = len({one.dataset.url for one in view.sources}) < len(view.sources)
     touched = any(one.supplied or one.filled or one.removed & numeric for one in view.sources)
-    return cut or twice or touched or view.new_fps is not None or bool(view.recomputed & told)
+    resampled = any(step != 1 for step in steps_of(view))
+    return cut or twice or touched or resampled or bool(view.recomputed & told)
 
 
 def origins(view: ViewData) -> dict[str, pa.Array]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from roboreel.edit.view_data import LeftOut, ViewData
-from roboreel.errors import PlanError, UsageError, listed
+from roboreel.errors import PlanError, Problem, UsageError, listed
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.model import LEFT_OUT_FIELDS, Model, is_client_note
 
@@ -100,10 +100,10 @@ def losses(
         yield f"task '{text}': no episode of the result uses it"
     for problem in model.problems:
         if problem.rule in LEFT_OUT_FIELDS:
-            column = f"column '{problem.column}': " if problem.column else ""
+            column = f"column '{problem.column}'{_of(problem)}: " if problem.column else ""
             yield column + problem.message
         elif problem.rule in _FILES_NOT_READ:
-            file = f"file '{problem.path}': " if problem.path else ""
+            file = f"file '{problem.path}'{_of(problem)}: " if problem.path else ""
             yield file + problem.message
     for prefix, url in urls.items():
         where = f" of '{url}'" if prefix else ""
@@ -111,6 +111,10 @@ def losses(
             yield f"{text}{where}: it belongs to no episode, and is not a document of this version"
         for text in _hidden(_below(prefix, model.hidden_files)):
             yield f"{text}{where}: hidden files are not copied"
+
+
+def _of(problem: Problem) -> str:
+    return f" of '{problem.dataset}'" if problem.dataset else ""
 
 
 def _below(prefix: str, names: Iterable[str]) -> list[str]:

@@ -81,7 +81,7 @@ class ViewData:
     options: WriteOptions
     """As what it is written; nothing in it is left to the datasets."""
     new_fps: Fraction | None = None
-    """Frame rate to write, where it is another than the sources'."""
+    """Frame rate to write, if the view is resampled; datasets that have it already are not changed."""
     splits: Mapping[str, str] | None = None
     """Named ranges of the result's episodes; None carries the source's over where they still make sense."""
     encodings: Mapping[str, Encoding] = field(default_factory=dict)

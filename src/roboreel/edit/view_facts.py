@@ -13,13 +13,12 @@ from roboreel.edit.dataset_facts import facts_of
 from roboreel.edit.edit_words import edits_of, view_id
 from roboreel.edit.episode_slices import END
 from roboreel.edit.features import features_of
-from roboreel.edit.frame_rate import taken_count
+from roboreel.edit.resampling import result_lengths
 from roboreel.edit.tasks import retold, tasks_of
 from roboreel.edit.view_data import ViewData
 from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 from roboreel.summary.summary import Summarized, Summary
-from roboreel.types import Int64
 
 SOURCE, SOURCE_EPISODE = "source", "source_episode"
 SOURCE_START, SOURCE_STOP = "source_start", "source_stop"
@@ -97,7 +96,7 @@ class ViewFacts(Summarized, ViewData):
         return pa.table(
             {
                 EPISODE: pa.array(self.numbers),
-                LENGTH: pa.array(self._frames),
+                LENGTH: pa.array(result_lengths(self)),
                 TASKS: pa.array(tasks_of(self), pa.list_(pa.string())),
                 SOURCE: pa.array([sources[n].dataset.url for n, _ in rows], pa.string()),
                 SOURCE_EPISODE: pa.array([int(numbers[n][row]) for n, row in rows], pa.int64()),
@@ -119,21 +118,12 @@ class ViewFacts(Summarized, ViewData):
     @property
     def num_frames(self) -> int:
         """Number of frames of all episodes of the result, from the documents."""
-        return int(self._frames.sum())
+        return int(result_lengths(self).sum())
 
     @property
     def total_frames(self) -> int:
         """Number of frames of all episodes of the result: `num_frames`."""
         return self.num_frames
-
-    @property
-    def _frames(self) -> Int64:
-        """(n,) frames of each episode at the result's frame rate."""
-        if self.new_fps is None:
-            return self.lengths
-        step = self.model.info.fps / self.new_fps
-        found = [taken_count(length, step) for length in self.lengths.tolist()]
-        return np.array(found, dtype=np.int64)
 
     def __len__(self) -> int:
         return self.num_frames

@@ -11,7 +11,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.pull_record import PullRecord, Selection, read_record, record_among
 from roboreel.dataset.view_file import refuse_view
-from roboreel.errors import UsageError
+from roboreel.errors import HubError, MissingDependencyError, MissingFileError, UsageError
 from roboreel.format.model import INFO
 from roboreel.hub.environment import is_offline
 from roboreel.hub.pull import default_folder, pull_selection
@@ -46,7 +46,8 @@ def open_reference(
         needs: "documents" fetches no tables and no videos if there is no copy yet.
 
     Raises:
-        StorageError: the folder does not exist.
+        StorageError: the folder does not exist; `MissingFileError` also if a reference that cannot be
+            fetched begins with a folder that exists.
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
         HubError: the Hub can't be reached, or refused.
         MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
@@ -70,6 +71,7 @@ def local_copy(
 
     Raises:
         HubError: the Hub can't be reached, or refused.
+        MissingFileError: the reference cannot be fetched and begins with a folder that exists.
         UsageError: the local copy is of another revision than the reference asks for.
         MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
     """
@@ -90,7 +92,31 @@ def local_copy(
         reference = HubReference(reference.repo_id, record.commit)
     asked_before = record is not None and bool(record.selections)
     choice = None if asked_before or needs == "documents" else _everything
-    return pull_selection(reference, folder, choice).path
+    try:
+        return pull_selection(reference, folder, choice).path
+    except (HubError, MissingDependencyError) as error:
+        _refuse_missing_folder(text, error)
+        raise
+
+
+def _refuse_missing_folder(text: str, error: HubError | MissingDependencyError) -> None:
+    """Say first that there is no such folder if a reference is more likely a path.
+
+    Args:
+        text: the reference, which is no existing path.
+        error: why the dataset cannot be fetched from the Hub.
+
+    Raises:
+        MissingFileError: the reference begins with a folder that exists.
+    """
+    if "@" in text or "://" in text:
+        return
+    if os.path.isdir(local_path(text.partition("/")[0])):
+        raise MissingFileError(
+            f"'{text}': no such folder; nor is it a dataset on the Hub that can be fetched: {error}"
+        ) from error
+    if isinstance(error, MissingDependencyError):
+        error.args = (f"'{text}': no such folder, and {error}",)
 
 
 def _copy_without_record(reference: HubReference, folder: Path) -> str | Path | None:

@@ -46,7 +46,7 @@ def cameras_to_encode(
         asked = merged.view.encodings.get(name)
         exists = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
         copied = feature.is_video and asked is None and name not in merged.view.images
-        must = copied and (merged.step != 1 or _changes_codec(merged, inventory, name))
+        must = copied and (merged.is_resampled or _changes_codec(merged, inventory, name))
         if exists and (asked is not None or must):
             near = {} if asked or feature.is_depth else near_encodings(merged, inventory, name)
             found[name] = Recode(asked=asked, near=near, from_tables=_in_tables(merged, name))

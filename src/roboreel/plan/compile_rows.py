@@ -148,7 +148,7 @@ def _copies_rows(program: TableProgram, recomputed: Container[str]) -> bool:
     """
     added = program.source_timestamp or program.decoded or program.masks or program.filled
     measured = [n for n in program.measured if n not in INDEX_DTYPES and n not in recomputed]
-    return program.step == 1 and not added and not measured
+    return all(step == 1 for step in program.steps) and not added and not measured
 
 
 def _is_whole_file(

@@ -61,7 +61,7 @@ def program_of(
     program = TableProgram(
         schema_ipc=table_schema(fields, features, metadata).serialize().to_pybytes(),
         fps=merged.view.new_fps or merged.model.info.fps,
-        step=merged.step,
+        steps=tuple(merged.steps),
         regular_timestamps=regular,
         source_timestamp=kept,
         task_maps=merged.tasks.maps,
@@ -112,11 +112,11 @@ def _timestamps(
     merged: MergedSources, error_s: float, columns: Columns, problems: Problems
 ) -> tuple[bool, str | None]:
     """Whether `timestamp` is written as k / fps, and the column that keeps the originals."""
-    moved = bool(merged.view.slices.start.any()) or merged.step != 1
+    moved = bool(merged.view.slices.start.any()) or merged.is_resampled
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
     episodes = "the timestamps are up to " + _seconds(error_s) + " away from k / fps"
-    if merged.options.timestamps == "keep" and merged.step == 1:
+    if merged.options.timestamps == "keep" and not merged.is_resampled:
         action = "kept as they are: lerobot refuses such datasets, or returns other frames"
         action += "; in trimmed episodes they start again at the first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from roboreel.edit.features import refuse_twins
 from roboreel.edit.view import View
 from roboreel.edit.view_data import ExternalVideos, Source
+from roboreel.errors import Problem
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.plan.plan import source_prefix
@@ -86,6 +87,16 @@ def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
         pooled_std=by_name(inventory.pooled_std),
         table_rows=by_path(inventory.table_rows),
         tidy_videos=tidy,
+        problems=tuple(of_dataset(problem, view, number) for problem in inventory.problems),
+    )
+
+
+def of_dataset(problem: Problem, view: View, number: int) -> Problem:
+    """The problem of a dataset of a view; it names the dataset if the view has several."""
+    return (
+        replace(problem, dataset=view.sources[number].dataset.url)
+        if len(view.sources) > 1
+        else problem
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.episode_slices import END
-from roboreel.edit.frame_rate import taken_count
+from roboreel.edit.resampling import result_lengths, steps_of
 from roboreel.edit.view import View
 from roboreel.edit.view_data import Source
 from roboreel.edit.write_options import WriteOptions
@@ -23,7 +23,7 @@ from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion
 from roboreel.plan.carried import lost_declarations, merged_info, with_provenance
-from roboreel.plan.merge_names import adapted, by_own_names, slice_table
+from roboreel.plan.merge_names import adapted, by_own_names, of_dataset, slice_table
 from roboreel.plan.merge_tasks import MergedTasks, merged_tasks
 from roboreel.plan.plan import PlanSource, source_prefix
 from roboreel.types import Bools, Int64
@@ -58,12 +58,17 @@ class MergedSources:
     sources: tuple[PlanSource, ...]
     own_columns: frozenset[int]
     """Sources whose table schemas are unchanged."""
-    step: Fraction
-    """Input frames per frame of the result."""
+    steps: Sequence[Fraction]
+    """(sources,) input frames per frame of the result."""
     pooled_std: Sequence[Mapping[str, Sequence[float]]]
     """(sources,) `Inventory.pooled_std` of each, by camera."""
     lost: Sequence[str]
     """A line for each part of the sources' documents that is not carried over."""
+
+    @property
+    def is_resampled(self) -> bool:
+        """True if the frame rate of a dataset changes."""
+        return any(step != 1 for step in self.steps)
 
     @property
     def options(self) -> WriteOptions:
@@ -96,19 +101,17 @@ def merge_sources(
     """
     positions = [np.flatnonzero(view.slices.source == n) for n in range(len(view.sources))]
     order = np.argsort(np.concatenate(positions), kind="stable")
-    step = Fraction(1) if view.new_fps is None else view.model.info.fps / view.new_fps
     tasks = merged_tasks(view, inventories, problems)
     named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
     own = dict.fromkeys(n for source in view.sources for n in source.model.extra_columns)
     tables = alike([slice_table(view, n, at) for n, at in enumerate(positions)], own)
     row_range = np.concatenate([inventory.rows for inventory in inventories])[order]
     inventory = _joined(named, positions, order, tasks)
-    if step != 1:
-        rows = np.array([taken_count(n, step) for n in row_range.tolist()], dtype=np.int64)
-        none = np.full_like(rows, -1)
-        inventory = replace(
-            inventory, rows=rows, with_stats={}, impossible_std={}, overcounted={}, first_index=none
-        )
+    steps = steps_of(view)
+    own_rate = np.array([step == 1 for step in steps], dtype=np.bool_)[view.slices.source]
+    if not own_rate.all():
+        rows = result_lengths(view, row_range)
+        inventory = _resampled(inventory, rows, own_rate)
     declared = [
         source.model.episodes[LENGTH].to_numpy()[view.slices.row[at]]
         for source, at in zip(view.sources, positions, strict=True)
@@ -122,7 +125,7 @@ def merge_sources(
         rows=np.arange(len(view.slices), dtype=np.int64),
         source=view.slices.source,
         row_range=row_range,
-        declared=np.where(_whole(view, step), np.concatenate(declared)[order], PART),
+        declared=np.where(_whole(view) & own_rate, np.concatenate(declared)[order], PART),
         first_supplied=np.concatenate(first)[order],
         supplied=supplied,
         tasks=tasks,
@@ -137,16 +140,32 @@ def merge_sources(
             )
             if all(adapted(schema, source) is schema for schema in inventory.schemas.values())
         ),
-        step=step,
+        steps=steps,
         pooled_std=[own.pooled_std for own in named],
         lost=lost,
     )
 
 
-def _whole(view: View, step: Fraction) -> Bools:
+def _resampled(inventory: Inventory, rows: Int64, own_rate: Bools) -> Inventory:
+    """The inventory with other numbers of rows; stored statistics only describe slices at their own rate."""
+
+    def known(stored: Mapping[str, Bools]) -> dict[str, Bools]:
+        return {name: at & own_rate for name, at in stored.items()}
+
+    return replace(
+        inventory,
+        rows=rows,
+        with_stats=known(inventory.with_stats),
+        impossible_std=known(inventory.impossible_std),
+        overcounted=known(inventory.overcounted),
+        first_index=np.full_like(rows, -1),
+    )
+
+
+def _whole(view: View) -> Bools:
     """(slices,) True where a slice has every row of its episode once, so that stored statistics apply."""
     slices = view.slices
-    return np.asarray((slices.start == 0) & (slices.stop == END) & (step == 1))
+    return np.asarray((slices.start == 0) & (slices.stop == END))
 
 
 def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
@@ -212,15 +231,11 @@ def _problems_of_sources(view: View) -> tuple[Problem, ...]:
     kept: list[Problem] = []
     for number, source in enumerate(view.sources):
         rows = view.slices.row[view.slices.source == number]
-        prefix = source_prefix(number, view.roots)
-        problems = [p for p in source.model.problems if p.column not in source.removed]
-        if len(rows) == len(source.model.episodes) and not prefix:
-            kept += problems
-            continue
         used = set(source.model.episodes[EPISODE].to_numpy()[rows].tolist())
         kept += [
-            replace(problem, path=prefix + problem.path) if problem.path else problem
-            for problem in problems
+            of_dataset(problem, view, number)
+            for problem in source.model.problems
+            if problem.column not in source.removed
             if problem.episode is None or problem.episode in used
         ]
     return tuple(kept)

@@ -111,7 +111,7 @@ def _source_rates(
         )
         rates[code] = SourceRate(
             codec=codec_name(code),
-            fps=merged.model.info.fps,
+            fps=merged.view.sources[merged.source[rows[0]]].model.info.fps,
             bits_per_pixel=8 * int(facts.size_bytes[rows].sum()) / max(pixels, 1),
             gop=int(packets.sum()) / max(int(facts.keyframes[rows].sum()), 1),
             crf=_declared_crf(declared, code),

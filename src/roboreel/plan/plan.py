@@ -185,8 +185,8 @@ class TableProgram:
     """True: `timestamp` becomes k / fps. False: it is copied if it exists."""
     source_timestamp: str | None
     """Column that keeps the recorded timestamps."""
-    step: Fraction
-    """Row *k* of an episode is row `round_half_down(k * step)` of its input rows; 1 uses every row."""
+    steps: tuple[Fraction, ...]
+    """(sources,) row *k* of an episode is its input row `round_half_down(k * step)`; 1 uses every row."""
     task_maps: tuple[Mapping[int, int], ...]
     """New task index by old one; empty if none changes. `TASK_MAP` has the position of an episode's map."""
     measured: tuple[str, ...]

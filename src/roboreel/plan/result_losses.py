@@ -20,6 +20,7 @@ from roboreel.format.parse import Problems
 from roboreel.format.readable import why_unreadable
 from roboreel.format.v2 import GLOBAL_STATS
 from roboreel.plan.columns import Columns
+from roboreel.plan.merge_names import of_dataset
 from roboreel.plan.merge_sources import PART, MergedSources
 from roboreel.plan.plan import CopyFile, source_prefix
 from roboreel.plan.trimmed_episode import TrimmedEpisode
@@ -45,7 +46,11 @@ def without_broken_episodes(
     broken |= {row: tuple(problems) for row, problems in lacking.items()}
     if not broken:
         return merged, (), ""
-    reasons = tuple(problem for row in sorted(broken) for problem in broken[row])
+    reasons = tuple(
+        of_dataset(problem, merged.view, int(merged.source[row]))
+        for row in sorted(broken)
+        for problem in broken[row]
+    )
     kept = [row for row in others if row not in broken]
     count = f"{len(broken)} of {len(rows)} episodes cannot be written"
     writable = merged.keep(np.array(kept, dtype=np.int64))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.edit.resampling import result_lengths
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.write_options import lists_options
 from roboreel.errors import DatasetError, OutOfRangeError, UsageError, counted, listed
@@ -23,7 +24,7 @@ from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
 from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
-from roboreel.reading.view_items import ViewItems, view_lengths
+from roboreel.reading.view_items import ViewItems
 from roboreel.storage.local import LocalRoot
 from roboreel.summary.summary import Summarized, Summary, named
 from roboreel.types import Int64
@@ -55,7 +56,7 @@ class Reader(Summarized):
         self._features = with_index_features(view.model.info.features)
         self._chosen: ChosenFeatures = chosen_features(options, self._features)
         self._items_of_view = ViewItems(view, options, self._chosen)
-        self._index: ItemIndex = item_index(view_lengths(view))
+        self._index: ItemIndex = item_index(result_lengths(view))
         self._range = range(len(self._index))
         self._names_by_offsets = _by_offsets(self._chosen)
         self._episodes = range(len(self._index.lengths)) if episodes is None else episodes

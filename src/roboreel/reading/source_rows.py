@@ -79,7 +79,7 @@ class SourceRows:
             )
         self.dataset = source.dataset
         self.positions = source.dataset.positions()
-        self._source, self._files, self._source_number = source, files, number
+        self._source, self._files, self.number = source, files, number
         self._cache, self._lock = cache, ProcessLock()
         self._names = {new: old for old, new in source.renamed.items()}
         self._masked = {mask: name for name, mask in masks.items()}
@@ -228,7 +228,7 @@ class SourceRows:
         return self._number_of[path]
 
     def _columns(self, path: str) -> FileColumns:
-        return self._files.get((self._source_number, path), lambda: self._read(path))
+        return self._files.get((self.number, path), lambda: self._read(path))
 
     def _read(self, path: str) -> FileColumns:
         root, mapped = self.dataset.root, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.edit.frame_rate import nearest_rows, taken_count
+from roboreel.edit.frame_rate import nearest_rows
+from roboreel.edit.resampling import result_lengths, steps_of
 from roboreel.edit.view import View
 from roboreel.errors import Problem, UsageError
 from roboreel.format.feature import (
@@ -44,19 +44,6 @@ _FRAME_NDIM = 3
 _COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX)
 
 
-def step_of(view: View) -> Fraction:
-    """Rows of the source for each row of the view: other than 1 where it is resampled."""
-    return Fraction(1) if view.new_fps is None else view.model.info.fps / view.new_fps
-
-
-def view_lengths(view: View) -> Int64:
-    """(episodes,) items of each episode of a view, by the documents."""
-    step = step_of(view)
-    if step == 1:
-        return view.lengths
-    return np.array([taken_count(rows, step) for rows in view.lengths.tolist()], dtype=np.int64)
-
-
 class ViewItems:
     """Reads values and frames of a view's items. Threads may share it."""
 
@@ -67,7 +54,7 @@ class ViewItems:
             UsageError: a dataset of the view is not open.
         """
         self._view, self._options = view, options
-        self._step, self._fps = step_of(view), view.new_fps or view.model.info.fps
+        self._steps, self._fps = steps_of(view), view.fps
         self._features = with_index_features(view.model.info.features)
         files = BoundedCache[tuple[int, str], FileColumns](
             options.memory_bytes // 2, lambda found: found.size_bytes
@@ -219,7 +206,7 @@ class ViewItems:
         slices = self._view.slices
         for source, members in self._by_source(episodes):
             own = episodes[members]
-            rows = self._source_frames(own, frames[members])
+            rows = self._source_frames(source, own, frames[members])
             source.fill(slices.row[own], rows, features, targets, members)
 
     def _by_source(self, episodes: Int64) -> list[tuple[SourceRows, Chosen]]:
@@ -232,12 +219,12 @@ class ViewItems:
             for number in np.unique(sources).tolist()
         ]
 
-    def _source_frames(self, episodes: Int64, frames: Int64) -> Int64:
-        """(n,) frames of the source's episodes, for frames of the view's."""
-        start = self._view.slices.start[episodes]
-        if self._step == 1:
+    def _source_frames(self, source: SourceRows, episodes: Int64, frames: Int64) -> Int64:
+        """(n,) frames of a dataset's episodes, for frames of the view's."""
+        start, step = self._view.slices.start[episodes], self._steps[source.number]
+        if step == 1:
             return start + frames
-        return start + nearest_rows(frames, self._view.lengths[episodes], self._step)
+        return start + nearest_rows(frames, self._view.lengths[episodes], step)
 
     def _counted(self, name: str, episodes: Int64, frames: Int64) -> Int64:
         """Index columns that follow from an item's position."""
@@ -253,7 +240,7 @@ class ViewItems:
 
     @cached_property
     def _first(self) -> Int64:
-        lengths = view_lengths(self._view)
+        lengths = result_lengths(self._view)
         return np.cumsum(lengths) - lengths
 
     def _seconds(
@@ -261,7 +248,7 @@ class ViewItems:
     ) -> npt.NDArray[np.generic]:
         """Timestamps as the view would be written: see `plan/compile_tables.py`."""
         regular = seconds_of(frames, self._fps).astype(recorded.dtype)
-        if self._step != 1:
+        if any(step != 1 for step in self._steps):
             return regular
         recorded = np.where(np.isnan(recorded), regular, recorded)
         if not self._moved:
@@ -316,7 +303,7 @@ class ViewItems:
         slices = self._view.slices
         for source, members in self._by_source(episodes):
             own = episodes[members]
-            rows = self._source_frames(own, frames[members])
+            rows = self._source_frames(source, own, frames[members])
             at = np.arange(len(episodes), dtype=np.int64)[members]
             found += [
                 WantedFrames(name, source, slices.row[own], rows, array, at)

@@ -119,13 +119,14 @@ def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | Non
         else (input_video(op.camera), input_frame(op.camera))
     )
     rows = [inputs_column(plan, name, op.episodes) for name in (*columns, ROWS, ROW_RANGE)]
-    sources = [plan.sources[at] for at in sorted(set(inputs_column(plan, SOURCE, op.episodes)))]
+    used = sorted(set(inputs_column(plan, SOURCE, op.episodes)))
+    sources = [plan.sources[at] for at in used]
     parts = {
         "libraries": {name: _release(name) for name in _LIBRARIES},
         "op": _but(op, "episodes", "reason"),
         "rows": rows,
         "sources": [[source.url, dict(source.renamed)] for source in sources],
-        "rules": [str(plan.table.step)],
+        "rules": [str(plan.table.steps[at]) for at in used],
         "files": inputs or inputs_mark(plan, number),
     }
     return sha256(_OPS.encode(parts).encode()).hexdigest()

@@ -218,9 +218,10 @@ def _edits_in_place(ledger: Ledger) -> bool:
 
 def _hint(staging: Staging | StoreStaging, ledger: Ledger) -> str:
     """A message that says where the finished ops are kept, and how to use them."""
+    skipping = 'on_broken="skip" and ' if ledger.plan.refused else ""
     return (
         f"{len(ledger.done)} of {counted(len(ledger.plan.ops), 'step')} are done and kept in"
-        f" '{staging.location}': run again with leftovers=\"resume\" to go on from there, or with"
+        f" '{staging.location}': run again with {skipping}leftovers=\"resume\" to go on from there, or with"
         ' leftovers="clean" to start over'
     )
 

@@ -80,7 +80,7 @@ class Report(Summarized):
         )
         resumed = f", {counted(self.resumed, 'step')} done before" if self.resumed else ""
         warnings = [one for one in self.problems if one.severity != "note"]
-        skipped = {one.episode for one in self.skipped}
+        skipped = {(one.dataset, one.episode) for one in self.skipped}
         return Summary(
             f"Report: wrote '{self.out}' ({self.version})",
             [

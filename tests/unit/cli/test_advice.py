@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from roboreel.testing import make_dataset
 from tests.unit.cli.conftest import Roboreel
 
 TYPED = {
@@ -36,6 +37,12 @@ TYPED = {
     "remove SRC --episodes 3": "delete SRC --episodes 3",
     "validate SRC": "check SRC",
     "check SRC --follow_links": "check SRC --follow-links",
+    "ls": "info my_dataset",
+    "join": "merge monday tuesday",
+    "convert SRC result --to v2.1": "convert SRC -o result --to v2.1",
+    "merge SRC SRC result": "merge SRC SRC -o result",
+    "split SRC --train 0.8 -o parts": "split SRC -o parts --into train=0.8,val=0.2",
+    "split SRC --train=0.7 --val 0.2 -o parts": "split SRC -o parts --into train=0.7,val=0.2,test=0.1",
     "check SRC --decoed": "check SRC --decode",
     "info": "info my_dataset",
     "pull": "pull lerobot/pusht",
@@ -155,3 +162,63 @@ def test_an_unclear_version_is_refused(roboreel: Roboreel, source: Path) -> None
     done = roboreel("convert", source, "--to", "2", "-o", "out")
     assert done.code == 2
     assert "--to: '2' is not a format version: expected v2.0, v2.1, v3.0" in done.err
+
+
+def test_datasets_of_different_rates_are_merged_by_the_line_to_type(
+    roboreel: Roboreel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, fps in (("a", 30), ("b", 15)):
+        make_dataset(tmp_path / name, episodes=(4,), cameras={}, fps=fps)
+    told = roboreel("merge", "a", "b", "-o", "c").err.splitlines()
+    assert told[0].endswith("Resample them to one rate with --fps 30")
+    assert told[1] == "  try: roboreel merge a b -o c --fps 30"
+    done = roboreel(*shlex.split(told[1])[2:])
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("wrote c: v2.1, 2 episodes, 12 frames, ")
+
+
+def test_an_unknown_way_to_merge_features_lists_what_is_accepted(
+    roboreel: Roboreel, source: Path
+) -> None:
+    told = roboreel("merge", source, source, "--features", "fill", "-o", "c").err
+    assert "--features: 'fill' is not valid: expected strict, common, pad" in told
+
+
+@pytest.mark.parametrize("option", ["--force", "--overwrite", "-f", "-y"])
+def test_nothing_is_overwritten_and_no_far_option_suggested(
+    roboreel: Roboreel, source: Path, option: str
+) -> None:
+    told = roboreel("delete", source, option, "--episodes", "1", "-o", "x").err
+    assert told == (
+        f"error: `roboreel delete` has no option '{option}': results never replace anything. Choose another"
+        " -o, or use --in-place\n"
+    )
+    assert "--in-place" not in roboreel("merge", source, source, option).err
+    assert "--in-place" not in roboreel("merge", "--help").out
+
+
+def test_unrelated_datasets_are_not_suggested(
+    roboreel: Roboreel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_dataset(tmp_path / "monday", episodes=(3,), cameras={})
+    for words in (
+        ["check", "nope", "--json"],
+        ["undo", "nope"],
+        ["merge", "monday", "*.nope", "-o", "x"],
+    ):
+        assert "try: " not in roboreel(*words).err
+    assert "  try: roboreel check monday" in roboreel("check", "mondya").err
+
+
+def test_a_broken_episode_is_left_out_by_the_line_to_type(
+    roboreel: Roboreel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bad = make_dataset(tmp_path / "bad", episodes=(3, 2), cameras={})
+    sorted(bad.glob("data/*/*.parquet"))[1].write_bytes(b"no table")
+    told = roboreel("convert", "bad", "--to", "v3.0", "-o", "good").err.splitlines()
+    line = "roboreel convert bad --to v3.0 -o good --on-broken skip"
+    assert told[-1] == f"  try: {line}   # leaves these episodes out"
+    assert roboreel(*shlex.split(line)[1:]).code == 0

@@ -501,7 +501,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "merge in place": (
         2,
         ["merge", "{source}", "{source}", "--in-place"],
-        "merge cannot write with --in-place",
+        "`roboreel merge` has no option '--in-place': give a folder for the result with -o DST",
     ),
     "merge to nowhere": (2, ["merge", "{source}", "{source}"], "-o"),
     "merge an unknown": (1, ["merge", "{source}", "nowhere", *OUT], "nowhere"),

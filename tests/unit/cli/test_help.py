@@ -82,6 +82,15 @@ def test_every_option_says_what_it_does(path: str) -> None:
             assert bool(param.metavar) == takes_value, param.name
 
 
+@pytest.mark.parametrize("path", COMMANDS)
+def test_listed_choices_are_the_ones_that_are_accepted(path: str) -> None:
+    context = COMMANDS[path].make_context(path, [], resilient_parsing=True)
+    for param in COMMANDS[path].params:
+        accepted = [one.value for one in param.shell_complete(context, "") if one.type == "plain"]
+        if accepted and param.metavar != "VERSION":
+            assert accepted == param.metavar.split("|"), param.name
+
+
 def test_only_the_command_that_runs_is_imported() -> None:
     fresh: Any = typer.main.get_command(app)
     context = fresh.make_context("roboreel", [], resilient_parsing=True)

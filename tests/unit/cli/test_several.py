@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from roboreel.cli.durations import duration, histogram
+from roboreel.testing import make_dataset
 from tests.unit.cli.conftest import Roboreel
 
 
@@ -53,3 +54,32 @@ def test_durations(seconds: float, told: str) -> None:
 def test_histograms() -> None:
     assert histogram([5, 5, 5]) == ""
     assert histogram([1, 1, 1, 1, 5, 9, 9]) == "█▂▄"
+
+
+def test_a_check_of_several_names_the_bad_ones(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    bad = make_dataset(tmp_path / "bad", episodes=(3,), cameras={})
+    table = next(bad.glob("data/*/*.parquet"))
+    table.write_bytes(b"no table")
+    shown = roboreel("check", source, bad)
+    assert f"errors in {bad}" in shown.out.splitlines()
+    assert shown.out.splitlines()[-1] == "1 of 2 datasets has errors"
+    heading, line = roboreel("check", source, bad, "-q").out.splitlines()
+    assert heading == f"errors in {bad}"
+    assert line.count(table.name) == 1
+    assert roboreel("check", source, source).out.splitlines()[-1] == "none of 2 datasets has errors"
+    assert "errors" in roboreel("check", bad).out.splitlines()
+
+
+def test_an_episode_that_a_merge_leaves_out_names_its_dataset(
+    roboreel: Roboreel, tmp_path: Path
+) -> None:
+    good, bad = (make_dataset(tmp_path / name, episodes=(3, 2), cameras={}) for name in "ab")
+    sorted(bad.glob("data/*/*.parquet"))[1].write_bytes(b"no table")
+    words = ("merge", good, bad, "--on-broken", "skip", "-o", tmp_path / "c")
+    (skipped,) = json.loads(roboreel(*words, "--dry-run", "--json").out)["skipped"]
+    assert (skipped["dataset"], skipped["episode"]) == (str(bad), 1)
+    told = roboreel(*words, "-q").err.splitlines()
+    assert told[0] == f"left out 1 episode: 1 of '{bad}'"
+    assert f"(in '{bad}', episode 1)" in told[1]

@@ -66,3 +66,8 @@ def test_json_names_options_too(tmp_path: Path) -> None:
     found = json.loads(run_here("check", source, "--json").stdout)["problems"]
     actions = " ".join(one["action"] or "" for one in found)
     assert "_" not in actions.replace("observation.images.", "") or "=True" not in actions
+
+
+@pytest.mark.parametrize(("rate", "typed"), [("30", "30"), ("Fraction(30000, 1001)", "30000/1001")])
+def test_a_rate_is_typed_as_an_option(rate: str, typed: str) -> None:
+    assert as_typed(f"Resample them with .resample({rate})") == f"Resample them with --fps {typed}"

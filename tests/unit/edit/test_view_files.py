@@ -73,6 +73,9 @@ EDITS: dict[str, Callable[[View], View]] = {
     "renamed parts": lambda v: roboreel.concat(
         [v.rename({"action": "a"}), v], rename={"a": "action"}
     ),
+    "resampled parts": lambda v: roboreel.concat(
+        [v.resample(15), v.trim({1: (0, 4)}).resample(15)]
+    ),
     "concat of concat": lambda v: roboreel.concat([roboreel.concat([v, v.keep([1])]), v]).delete(
         [0]
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,38 @@ def test_what_a_repository_names_like_a_clients_notes_is_not_fetched(
     hub.add("user/name", {**folder_files(v21), **planted}, tags=["v2.1"])
     report = pull("user/name", tmp_path / "out")
     assert set(report.files) == set(folder_files(v21))
+
+
+def test_a_folder_that_does_not_exist_is_told_first_where_its_parent_does(
+    hub: HubServer, v21: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sessions").mkdir()
+    with pytest.raises(
+        FileNotFoundError, match=r"^'sessions/s99': no such folder; nor is it a dataset"
+    ):
+        roboreel.open("sessions/s99")
+    with pytest.raises(HubError, match="there is no dataset 'user/s99' on"):
+        roboreel.open("user/s99")
+    hub.add("sessions/name", v21, tags=["v2.1"])
+    assert roboreel.open("sessions/name").total_episodes == 4
+
+
+def test_without_the_package_a_folder_that_does_not_exist_is_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path / "home"))
+    done = run_here("check", "user/name")
+    assert done.stderr.splitlines() == [
+        "error: 'user/name': no such folder, and the package 'huggingface_hub' is needed to download"
+        " 'user/name' from the Hub",
+        "  try: pip install 'roboreel[hub]'",
+    ]
+    (tmp_path / "user").mkdir()
+    assert run_here("check", "user/name").stderr.startswith(
+        "error: 'user/name': no such folder; nor"
+    )
+    with pytest.raises(FileNotFoundError):
+        roboreel.open("user/name")

@@ -12,6 +12,7 @@ import typer
 
 from roboreel.cli.advice import AmbiguousError
 from roboreel.cli.output import emit_json, say, table, tell
+from roboreel.cli.shared_options import choices
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
@@ -44,7 +45,7 @@ TasksFromOption = Annotated[
     TasksFrom | None,
     typer.Option(
         "--tasks-from",
-        metavar="rows|episodes",
+        metavar=choices(TasksFrom),
         help="If rows and the episode list name different tasks, use the ones from here.",
     ),
 ]

@@ -12,13 +12,13 @@ from roboreel.cli.advice import NoOutputError
 from roboreel.cli.edit.choosing import pairs_in
 from roboreel.cli.edit.video import rate_in, size_in
 from roboreel.cli.output import emit_json, table, tell
-from roboreel.cli.shared_options import SourceArgument
-from roboreel.cli.writing import Writing, carry_out, writes
+from roboreel.cli.shared_options import SourceArgument, choices
+from roboreel.cli.writing import Writing, carry_out, writes, writes_elsewhere
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.concat import FeaturePolicy, concat
 from roboreel.edit.view import View
-from roboreel.errors import PlanError, UsageError, counted
+from roboreel.errors import PlanError, counted
 from roboreel.format.encoding import Encoding
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import plan_write
@@ -26,7 +26,7 @@ from roboreel.plan.plan import Plan
 from roboreel.summary.words import human_bytes
 
 
-@writes
+@writes_elsewhere
 def merge(
     options: Writing,
     sources: Annotated[
@@ -40,9 +40,9 @@ def merge(
         FeaturePolicy,
         typer.Option(
             "--features",
-            metavar="strict|common|fill",
+            metavar=choices(FeaturePolicy),
             help="If features differ: stop (strict), keep the features that all have (common), or fill"
-            " with zeros and add a mask column (fill).",
+            " with zeros and add a mask column (pad).",
         ),
     ] = "strict",
     rename: Annotated[
@@ -67,7 +67,8 @@ def merge(
         typer.Option(
             "--fps",
             metavar="N",
-            help="Resample to this rate in frames/s: 15, 29.97, 30000/1001. Required if the rates differ.",
+            help="Resample every dataset to this rate in frames/s: 15, 29.97, 30000/1001. Required if the"
+            " rates differ.",
         ),
     ] = None,
 ) -> None:
@@ -77,23 +78,20 @@ def merge(
         roboreel merge monday tuesday -o week
         roboreel merge sessions/* --features common --to v3.0 -o all --workers 4
     """
-    if options.in_place:
-        raise UsageError(
-            "merge cannot write with --in-place: give a folder for the merged dataset with -o DST"
-        )
     if options.out is None:
         raise NoOutputError(sources[0], in_place=False)
     names = pairs_in(rename or [], "--rename")
+    rate = None if fps is None else rate_in(fps)
     size = None if resize is None else size_in(resize, "--resize")
 
     def plan_of() -> Plan:
         parts = [options.view(source) for source in sources]
+        if rate is not None:
+            parts = [part.resample(rate) for part in parts]
         view = concat(parts, features=features, rename=names)
         if size is not None:
             scaled = replace(Encoding(size=size), **options.reencoding.given)
             view = view.encode(dict.fromkeys(_of_other_size(view, size), scaled))
-        if fps is not None:
-            view = view.resample(rate_in(fps))
         view = view.written_as(options.write_options())
         return plan_write(view, out=options.out, workers=options.run_options)
 

@@ -16,6 +16,7 @@ from roboreel.plan.plan import (
     INPUT_TABLE,
     ROW_RANGE,
     ROWS,
+    SOURCE,
     SOURCE_EPISODE,
     input_frame,
     input_video,
@@ -61,7 +62,8 @@ def camera_frames(
         StorageError: a frame is missing or does not decode.
     """
     count, row_range = work.inputs[ROWS][at].as_py(), work.inputs[ROW_RANGE][at].as_py()
-    wanted = taken_frames(count, row_range, work.table.step)
+    step = work.table.steps[work.inputs[SOURCE][at].as_py()]
+    wanted = taken_frames(count, row_range, step)
     wanted, times = np.unique(wanted if chosen is None else wanted[chosen], return_counts=True)
     if in_tables:
         frames = _from_table(work, root, camera, at, wanted.tolist())

@@ -182,14 +182,14 @@ class Inputs:
             more = pa.concat_tables(parts).select(source.supplied)
             for name, column in zip(more.column_names, more.columns, strict=True):
                 rows = rows.append_column(name, column)
-        if work.table.step != 1:
+        if work.table.steps[int(members.source[0])] != 1:
             rows = take_ascending(rows, self._taken(members))
         return Batch(members, as_one(rows) if len(members) > 1 else rows)
 
     def _taken(self, members: Members) -> Int64:
         """Positions of the rows, in all row ranges, that become rows of the result."""
         begin = np.cumsum(members.row_range) - members.row_range
-        step = self._work.table.step
+        step = self._work.table.steps[int(members.source[0])]
         triples = zip(
             begin.tolist(), members.rows.tolist(), members.row_range.tolist(), strict=True
         )

@@ -1,0 +1,76 @@
+"""What to type instead of an option that a command does not have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from roboreel.cli.advice import Advice, typed
+
+_NEAR = 0.7
+"""How similar an option must be to be suggested; 1 is equal."""
+_OVERWRITING = ("--force", "--overwrite", "--yes", "--exist-ok", "--replace", "-f", "-y")
+_NUMBER = re.compile(r"0?\.\d+|[01]\.0*")
+
+
+def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Advice:
+    """The message about an unknown option, and lines to type instead.
+
+    Args:
+        option: the option as typed.
+        context: the context of click, whose class differs among releases of typer.
+        words: the arguments as typed.
+        path: the command as it is called: `roboreel merge`.
+    """
+    known = [
+        name for param in context.command.params for name in [*param.opts, *param.secondary_opts]
+    ]
+    known = [name for name in known if name.startswith("-")]
+    message = f"`{path}` has no option '{option}'"
+    if option in _OVERWRITING and "--out" in known:
+        in_place = ", or use --in-place" if "--in-place" in known else ""
+        return Advice(f"{message}: results never replace anything. Choose another -o{in_place}")
+    if option == "--in-place" and "--out" in known:
+        return Advice(f"{message}: give a folder for the result with -o DST")
+    if "--into" in known and (parts := _as_parts(words, known)) is not None:
+        return Advice(message, ((typed(parts), ""),))
+    spelled = option.replace("_", "-").lower()
+    near = [spelled] if spelled in known else _near(spelled, known)
+    lines = [(typed(_renamed(words, option, name)), "") for name in near]
+    return Advice(message, tuple(lines or [(f"{path} --help", "")]))
+
+
+def _near(option: str, known: Sequence[str]) -> list[str]:
+    """The most similar option, compared without dashes; none if all are too different."""
+    names = {name.lstrip("-"): name for name in known if name.startswith("--")}
+    return [names[name] for name in get_close_matches(option.lstrip("-"), names, 1, _NEAR)]
+
+
+def _renamed(words: Sequence[str], option: str, name: str) -> list[str]:
+    pattern = re.compile(rf"{re.escape(option)}(?==|$)")
+    return [pattern.sub(name, word, count=1) for word in words]
+
+
+def _as_parts(words: Sequence[str], known: Sequence[str]) -> list[str] | None:
+    """The arguments with `--train 0.8` as `--into train=0.8,val=0.2`; None without unknown fractions."""
+    parts: dict[str, float] = {}
+    others: list[str] = []
+    at = 0
+    while at < len(words):
+        name, equals, value = words[at].partition("=")
+        taken = 1 if equals else 2
+        value = value if equals else "".join(words[at + 1 : at + 2])
+        if name.startswith("--") and name not in known and _NUMBER.fullmatch(value):
+            parts[name[2:]] = float(value)
+            at += taken
+        else:
+            others.append(words[at])
+            at += 1
+    if not parts:
+        return None
+    left = round(1 - sum(parts.values()), 6)
+    if left > 0:
+        parts["val" if "val" not in parts else "test"] = left
+    return [*others, "--into", ",".join(f"{name}={share:g}" for name, share in parts.items())]
