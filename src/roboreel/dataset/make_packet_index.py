@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-
-import numpy as np
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import ChangedInputError, StorageError, VideoError
 from roboreel.format.model import video_path
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.near_ranges import Span, joined
-from roboreel.storage.root import FileStat, OpenFile, Root
+from roboreel.storage.root import FileStat, Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.key_access import key_access
+from roboreel.storage.video.keyframe_heads import KeyframeHeads
 from roboreel.storage.video.packed_packets import packed_packets
 from roboreel.storage.video.packet_index import INDEX_FILE, FileRow, rendered_packet_index
-from roboreel.storage.video.packets import PacketTable
 
 _THREADS = 4
-_HEAD_BYTES = 4096
-"""Of a keyframe that are read at first: its parameter sets, and the header of its image."""
-_READ_AHEAD_BYTES = 16 << 20
 _BLOCK_BYTES = 1 << 20
 Stamps = Callable[[Root, str, FileStat], FileStat]
 
@@ -124,7 +117,7 @@ def _video_row(
     noted = stamps(root, name, now[name])
     try:
         table = read_packet_table(root, name)
-        points = AccessPoints(_heads(root, name, table), table)
+        points = AccessPoints(KeyframeHeads(root.kept_open(name), table), table)
         packed = packed_packets(table, key_access(points, table))
     except VideoError as error:
         return FileRow(name, noted), str(error)
@@ -133,54 +126,3 @@ def _video_row(
             f"'{name}' in '{root.url}' changed while it was read: run this again"
         )
     return FileRow(name, noted, packed), ""
-
-
-def _heads(root: Root, name: str, table: PacketTable) -> _HeadsFile:
-    bearers = np.union1d(table.keys, [0])
-    spans = zip(
-        table.offset[bearers].tolist(),
-        np.minimum(table.size[bearers], _HEAD_BYTES).tolist(),
-        strict=True,
-    )
-    return _HeadsFile(root.kept_open(name), joined(list(spans)))
-
-
-class _HeadsFile:
-    """A file whose keyframes are read in order: the next ones are read together."""
-
-    def __init__(self, file: OpenFile, blocks: Sequence[Span]) -> None:
-        self._file, self._blocks = file, blocks
-        self._starts = [start for start, _ in blocks]
-        self._data: dict[int, bytes] = {}
-        self._at = 0
-
-    def seek(self, offset: int, /) -> int:
-        """Go to a position."""
-        self._at = offset
-        return offset
-
-    def read(self, size: int, /) -> bytes:
-        """The bytes that follow."""
-        at, self._at = self._at, self._at + size
-        number = bisect_right(self._starts, at) - 1
-        if number < 0 or at + size > sum(self._blocks[number]):
-            (data,) = self._file.ranges([(at, size)])
-            return data
-        if number not in self._data:
-            chosen = dict(self._next(number))
-            self._data = dict(zip(chosen, self._file.ranges(list(chosen.values())), strict=True))
-        start = at - self._starts[number]
-        return self._data[number][start : start + size]
-
-    def _next(self, number: int) -> Iterable[tuple[int, Span]]:
-        return _up_to(enumerate(self._blocks[number:], number), _READ_AHEAD_BYTES)
-
-
-def _up_to(blocks: Iterable[tuple[int, Span]], most_bytes: int) -> Iterator[tuple[int, Span]]:
-    """The first of some blocks, as many as have so many bytes, but at least one."""
-    total = 0
-    for number, (start, size) in blocks:
-        if total and total + size > most_bytes:
-            return
-        total += size
-        yield number, (start, size)

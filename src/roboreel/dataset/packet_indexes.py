@@ -20,6 +20,8 @@ from roboreel.storage.video.packet_index import (
 _LOG = logging.getLogger(__name__)
 _FOLDER, _ENDING = "packets", ".parquet"
 MOST_DATASETS, MOST_BYTES = 100, 4 << 30
+_TOLD: set[str] = set()
+"""Datasets of which this process has said that they have no index."""
 
 
 class PacketIndexes:
@@ -76,6 +78,8 @@ def packet_indexes(root: Root, files: tuple[str, ...]) -> PacketIndexes:
     if holds(files, INDEX_FILE) and not isinstance(root, LocalRoot):
         found.append(parsed_packet_index(root.read(INDEX_FILE), f"{root.url}/{INDEX_FILE}"))
     indexes = PacketIndexes(root, found)
+    if not found and not isinstance(root, LocalRoot):
+        _tell_missing(root)
     for index in found:
         _tell_changed(index, indexes.changed(index))
     return indexes
@@ -108,6 +112,17 @@ def keep_index(root: Root, data: bytes) -> str | None:
     folder.put(name, data)
     make_room(folder, _ENDING, most_files=MOST_DATASETS, most_bytes=MOST_BYTES)
     return str(folder.path / name)
+
+
+def _tell_missing(root: Root) -> None:
+    """Say once in this process that a remote dataset has no index."""
+    if root.url not in _TOLD:
+        _TOLD.add(root.url)
+        _LOG.warning(
+            "'%s' has no packet index: the indexes and keyframes of its videos are read first, which takes"
+            " long. Make one with `roboreel index`",
+            root.url,
+        )
 
 
 def _tell_changed(index: PacketIndex, changed: Sequence[str]) -> None:

@@ -89,6 +89,23 @@ def test_a_frame_cache_keeps_frames_of_the_hub(hub: HubServer, tmp_path: Path) -
     assert not [one for one in hub.asked if one.name and one.name.endswith(".mp4")]
 
 
+def test_without_an_index_keyframes_are_read_together(
+    hub: HubServer,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("roboreel.dataset.packet_indexes._TOLD", set())
+    made = serve(hub, tmp_path, "v3.0")
+    reader = roboreel.reader(roboreel.open_remote("user/name"))
+    with caplog.at_level(logging.WARNING):
+        require_right(reader.batch(ITEMS), made)
+        require_right(read(), made)
+    assert caplog.text.count("has no packet index") == 1
+    videos = [one for one in hub.asked if one.name and one.name.endswith(".mp4")]
+    assert len(videos) <= 2 * 2 * 4  # of each reader and camera: index, keyframes, packets
+
+
 def test_frames_of_a_batch_that_are_near_are_one_request(hub: HubServer, tmp_path: Path) -> None:
     serve(hub, tmp_path, "v3.0")
     roboreel.index_packets("user/name")

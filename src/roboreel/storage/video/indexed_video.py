@@ -17,8 +17,10 @@ from roboreel.storage.held_ranges import HeldRanges
 from roboreel.storage.near_ranges import Span
 from roboreel.storage.root import FileStat, OpenFile, Root
 from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.headers import ByteSource
 from roboreel.storage.video.index import packet_table_of
 from roboreel.storage.video.key_access import KeyAccess
+from roboreel.storage.video.keyframe_heads import KeyframeHeads
 from roboreel.storage.video.packets import Int64, PacketTable
 
 _MOST_VIDEOS, _MOST_PACKETS = 8, 1 << 20
@@ -112,6 +114,11 @@ class IndexedVideo:
         found = None if self.held is None else self.held.parts(spans)
         return self._file.ranges(spans) if found is None else found
 
+    def _keyframes(self) -> ByteSource:
+        """The file, to look at keyframes in order."""
+        remote = self.held is not None
+        return KeyframeHeads(self._file, self.table) if remote else self._file.as_file()
+
     @contextmanager
     def access_points(self) -> Iterator[AccessPoints | KeyAccess]:
         """The points where decoding can start, for one caller at a time; later calls reuse what was read."""
@@ -121,7 +128,7 @@ class IndexedVideo:
         try:
             points = self._idle.pop()
         except IndexError:
-            points = self._points = AccessPoints(self._file.as_file(), self.table, self._points)
+            points = self._points = AccessPoints(self._keyframes(), self.table, self._points)
         yield points
         # only if nothing failed: what was read in part is not used again
         self._idle.append(points)
