@@ -73,6 +73,9 @@ def _run() -> int:
 
         return _told(str(refusal(error, words)), 2 if isinstance(error, UsageError) else 1)
     except _ParseError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            app(["--help"], standalone_mode=False, prog_name="roboreel")
+            return 2
         return _told(_parse_message(error, words), 2)
     except KeyboardInterrupt:  # before a command began, or after it ended
         return _told("interrupted", INTERRUPTED)
@@ -89,8 +92,6 @@ def _run() -> int:
 
 
 def _parse_message(error: Exception, words: Sequence[str]) -> str:
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return str(error)
     from roboreel.cli.parse_failures import parse_advice
 
     return str(parse_advice(error, words))

@@ -188,6 +188,6 @@ def _show_list(path: str, kept: Sequence[Json]) -> None:
 
 def _row(one: Json) -> tuple[str, ...]:
     if one["problem"] is not None:
-        return (one["name"], "cannot be opened", one["problem"].splitlines()[0], "")
+        return (one["name"], "damaged", "", one["problem"].splitlines()[0])
     episodes = counted(one["episodes"], "episode")
     return (one["name"], one["version"], episodes, human_bytes(one["size_bytes"]))

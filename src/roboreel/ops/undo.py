@@ -66,7 +66,7 @@ def undo(path: _Path, *, version: str | None = None, discard_present: bool = Fal
     """Restore an earlier version of a dataset.
 
     The present dataset is kept as `NAME.undone-TIME` and can itself be restored. Another undo goes back one
-    more edit.
+    more edit. A version that was damaged before a repair is restored as it was.
 
     Args:
         path: the dataset's folder, or `user/name` of a local copy.
@@ -75,7 +75,7 @@ def undo(path: _Path, *, version: str | None = None, discard_present: bool = Fal
 
     Raises:
         UsageError: there is no such version, or a run is writing the dataset.
-        DatasetError: the version cannot be opened; nothing is changed.
+        DatasetError: with `discard_present`, the version cannot be opened; nothing is changed.
         StorageError: a folder cannot be read or renamed; nothing is changed.
 
     Example:
@@ -90,7 +90,8 @@ def undo(path: _Path, *, version: str | None = None, discard_present: bool = Fal
     folder = local_path(folder_here(path))
     finish_interrupted(folder)
     chosen = version_named(folder, version)
-    open_dataset(chosen.path)
+    if discard_present:  # the present one will be gone
+        open_dataset(chosen.path)
     replaced = os.path.lexists(folder)
     with stops_passed_over():
         kept = put_back(folder, chosen, discard_present=discard_present)

@@ -115,19 +115,25 @@ def test_what_is_no_earlier_version_is_left_alone(
     assert all(path.with_name(name).joinpath("thesis.tex").exists() for name in beside)
 
 
-def test_a_version_that_cannot_be_opened_is_not_put_back(
+def test_a_damaged_version_is_put_back_unless_the_present_one_would_be_gone(
     edited: tuple[Path, list[dict[str, str]]], roboreel: Roboreel
 ) -> None:
     path, (_, _, third) = edited
-    newest = rr.kept_versions(path)[0]
-    Path(newest.path, "meta/info.json").write_text("{")
+    newest = Path(rr.kept_versions(path)[0].path)
+    (newest / "meta/info.json").write_text("{")
+    damaged = tree_digest(newest)
     before = _names(path)
     with pytest.raises(DatasetError):
-        rr.undo(path)
-    refused = roboreel("undo", path, "--restore")
-    assert refused.code == 1
+        rr.undo(path, discard_present=True)
+    assert roboreel("undo", path, "--restore", "--discard-present").code == 1
     assert (_names(path), tree_digest(path)) == (before, third)
-    assert "cannot be opened" in roboreel("undo", path).out
+    assert "damaged" in roboreel("undo", path).out
+    assert roboreel("undo", path, "--restore").code == 0
+    assert tree_digest(path) == damaged
+    assert (
+        roboreel("undo", path, "--restore", "--version", rr.kept_versions(path)[0].name).code == 0
+    )
+    assert tree_digest(path) == third
 
 
 def test_where_the_dataset_is_gone_its_versions_are_told_and_kept(
