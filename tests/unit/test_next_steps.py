@@ -132,7 +132,9 @@ def test_missing_videos_name_the_path_and_the_command_that_goes_on_without(
     for problem, camera in zip(caught.value.problems, (TOP, WRIST), strict=True):
         assert problem.path is not None
         assert (tmp_path / "away" / problem.path.removeprefix("videos/")).is_file()
-        assert f"roboreel features SRC --remove {camera}" in str(problem)
+        assert problem.column == camera
+    line = f"roboreel repair {root} --drop-missing-cameras -o {root}_repaired"
+    assert [line in str(problem) for problem in caught.value.problems] == [True, False]
 
 
 def test_a_dataset_without_a_version_says_which_one_to_state(bases: Path, tmp_path: Path) -> None:

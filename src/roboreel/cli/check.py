@@ -30,6 +30,7 @@ from roboreel.cli.stopping import stoppable
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, UsageError, counted
 from roboreel.executors.worker_options import WorkerOptions
+from roboreel.format.repairs import REPAIRS, SKIP
 from roboreel.format.rules import RULES
 from roboreel.types import Json
 
@@ -125,9 +126,20 @@ def show_report(report: CheckReport, form: Form, where: str = "") -> None:
 def _show_repairs(report: CheckReport) -> None:
     """Print the repair of each rule, if there is one."""
     out = f"{report.path.rstrip('/')}_repaired"
-    heading(f"to repair: {shlex.join(['roboreel', 'repair', report.path, '-o', out])}")
+    leaves_out = _left_out(report)
+    words = ["roboreel", "repair", report.path, *leaves_out, "-o", out]
+    kept = ", and leave out what cannot be repaired" if leaves_out else ""
+    heading(f"to repair{kept}: {shlex.join(words)}")
     for rule, how in report.repairs.items():
         say(f"  {how} [{rule}]")
+
+
+def _left_out(report: CheckReport) -> list[str]:
+    """The options without which a repair refuses, because it would leave out cameras or episodes."""
+    asked = [one for one in report.of("error") if REPAIRS[one.rule].repaired == "on request"]
+    cameras = any(one.rule == "video.missing" and one.episode is None for one in asked)
+    episodes = any(one.episode is not None and SKIP in REPAIRS[one.rule].choice for one in asked)
+    return ["--drop-missing-cameras"] * cameras + ["--on-broken", "skip"] * episodes
 
 
 def _lines(groups: Sequence[ProblemGroup]) -> Iterator[str]:

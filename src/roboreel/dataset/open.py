@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from shlex import quote
+from shlex import join
 
 import pyarrow as pa
 
@@ -126,7 +127,7 @@ def _dataset_below(root: Root, moment: _Moment | None, known: EpisodeParts | Non
     model, files = opened.model, opened.files
     record = record_among(root, files)
     fetch = None if record is None else record.command(root.url)
-    missing = _missing_videos(model, files, fetch)
+    missing = _missing_videos(model, files, root.url, fetch)
     present = replace(model, problems=(*model.problems, *missing))
     kept = parts if parts is not None and parts.is_worth_keeping else None
     again = dataset_below if kept is None else partial(dataset_below, known=kept)
@@ -261,12 +262,15 @@ def _open_v3(
     return v30.parse(info, tasks, parts.table, files, problems), parts
 
 
-def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> list[Problem]:
+def _missing_videos(
+    model: Model, files: tuple[str, ...], url: str, fetch: str | None
+) -> list[Problem]:
     """Report cameras without any video file, from the list of files.
 
     Args:
         model: the documents.
         files: names of the files that are here.
+        url: the dataset's path.
         fetch: the command that fetches the rest of a pulled dataset; None for others.
     """
     if not len(model.episodes):
@@ -284,9 +288,11 @@ def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> 
             message="the videos are missing" if all_missing else "the camera has no video files",
             path=_expected_video(model, camera),
             column=camera,
-            action=_without_videos(camera, fetch, all_missing=all_missing),
+            action=None
+            if number
+            else _without_videos(missing, url, fetch, all_missing=all_missing),
         )
-        for camera in missing
+        for number, camera in enumerate(missing)
     ]
 
 
@@ -297,13 +303,18 @@ def _any_held(files: tuple[str, ...], paths: pa.ChunkedArray) -> bool:
     )
 
 
-def _without_videos(camera: str, fetch: str | None, *, all_missing: bool) -> str:
-    remove = f"remove the camera: roboreel features SRC --remove {quote(camera)} -o DST"
+def _without_videos(
+    cameras: Sequence[str], url: str, fetch: str | None, *, all_missing: bool
+) -> str:
+    """What to do about the cameras without videos, said once for all of them."""
+    repair = join(["roboreel", "repair", url, "--drop-missing-cameras", "-o", f"{url}_repaired"])
+    leave_out = f"leave out cameras without videos: {repair}"
     if fetch is not None:
-        return f"fetch the videos with '{fetch}', or {remove}"
+        return f"fetch the videos with '{fetch}', or {leave_out}"
     if all_missing:
-        return f"download the videos, or {remove}"
-    return f'pass allow_missing=["{camera}"] to write without it, or {remove}'
+        return f"download the videos, or {leave_out}"
+    named = ", ".join(f'"{camera}"' for camera in cameras)
+    return f"pass allow_missing=[{named}] to write without it, or {leave_out}"
 
 
 def _expected_video(model: Model, camera: str) -> str | None:

@@ -72,7 +72,7 @@ def test_check_and_info_say_what_commands_would_do(tmp_path: Path, version: Vers
     assert "→ added when the dataset is written" in text
     assert "→ left out when the dataset is written" in text
     assert f"→ pass --allow-missing {WRIST} to write without it" in text
-    assert f"roboreel features SRC --remove {WRIST}" in text
+    assert f"roboreel repair {root} --drop-missing-cameras -o {root}_repaired" in text
     assert "→ 5 is used" in text
     shown = CliRunner().invoke(app, ["info", str(root)]).output
-    assert f"roboreel features SRC --remove {WRIST}" in shown
+    assert f"roboreel repair {root} --drop-missing-cameras -o {root}_repaired" in shown
