@@ -67,6 +67,7 @@ LAZY_IMPORTS = {
     "huggingface_hub": "optional: extra `hub`",
     "packaging": "comes with huggingface_hub: extra `hub`",
     "typer": "only the command needs it",
+    "roboreel.cli.main": "an interrupt of its import is to end as one of the command does",
     "roboreel.cli.settings": "only a command that runs needs it: help and completion are to be quick",
     "roboreel.cli.refusals": "only a command that fails needs it",
     "roboreel.cli.parse_failures": "only a command that fails needs it",

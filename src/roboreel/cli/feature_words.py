@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from roboreel.errors import counted
 from roboreel.format.feature import Feature
 from roboreel.types import Json
+
+_MOST_CHARACTERS = 400
 
 
 def describe_features(features: Mapping[str, Feature]) -> dict[str, Json]:
@@ -32,6 +35,13 @@ def _details(feature: Feature) -> str:
         facts = feature.video_facts
         parts = [facts.get("video.codec"), facts.get("video.pix_fmt")]
         return " ".join(str(part) for part in parts if part)
-    names = feature.dimension_names or []
-    text = ", ".join(names)
-    return text if len(text) <= 70 else f"{text[:66]} …"
+    return _listed(feature.dimension_names or [])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, so many that a terminal shows them in a few lines."""
+    for count in range(len(names), 0, -1):
+        text = ", ".join(names[:count])
+        if len(text) <= _MOST_CHARACTERS:
+            return text + (f", … and {len(names) - count} more" * (count < len(names)))
+    return counted(len(names), "name") if names else ""

@@ -111,7 +111,7 @@ def _facts(dataset: Dataset) -> list[tuple[str, str]]:
         ),
     ]
     if dataset.total_episodes:
-        facts.append(("lengths", _lengths_in_words(dataset)))
+        facts += [("lengths", _lengths_in_words(dataset)), *_length_bars(dataset)]
     facts.append(
         ("files", f"{len(dataset.files):,}: {human_bytes(dataset.size_bytes())}"),
     )
@@ -131,10 +131,15 @@ def _lengths_in_words(dataset: Dataset) -> str:
     fps = float(dataset.fps)
     found = _lengths(dataset)
     least, middle, most = (duration(frames / fps) for frames in found.values())
-    bars = histogram(dataset.episodes[LENGTH].to_pylist())
-    if not bars:
+    if found["min"] == found["max"]:
         return f"{least} each ({counted(int(found['min']), 'frame')})"
-    return f"{least} to {most}, median {middle} ({found['min']} to {found['max']} frames)  {bars}"
+    return f"{least} to {most}, median {middle} ({found['min']} to {found['max']} frames)"
+
+
+def _length_bars(dataset: Dataset) -> list[tuple[str, str]]:
+    """A row of its own: bars of no height are blanks, at which a line would be broken."""
+    bars = histogram(dataset.episodes[LENGTH].to_pylist())
+    return [("", bars)] if bars else []
 
 
 def _origin(pulled: PullRecord) -> str:

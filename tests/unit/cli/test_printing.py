@@ -65,6 +65,20 @@ def test_a_reader_that_goes_away_ends_it_quietly(source: Path, words: str) -> No
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_ctrl_c_while_the_command_is_imported_is_one_word(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "roboreel", "--help"],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def test_messages_that_get_lost_are_an_error_too(source: Path) -> None:
     assert _shell("$R info nowhere 2>/dev/full", source).returncode == 1
     assert _shell("$R frobnicate 2>/dev/full").returncode == 2

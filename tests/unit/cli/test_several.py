@@ -30,7 +30,7 @@ def test_several_are_a_list_and_the_worst_code_counts(
 def test_info_tells_durations_and_lengths(roboreel: Roboreel, source: Path) -> None:
     shown = roboreel("info", source).out
     assert "episodes  4: 19 frames at 30 fps, 0.6 s\n" in shown
-    assert "lengths   0.0 s to 0.3 s, median 0.2 s (1 to 8 frames)  █" in shown
+    assert "lengths   0.0 s to 0.3 s, median 0.2 s (1 to 8 frames)\n            █" in shown
     told = json.loads(roboreel("info", source, "--json").out)
     assert told["episode_frames"] == {"min": 1, "median": 5.0, "max": 8}
 
