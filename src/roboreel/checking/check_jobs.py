@@ -10,7 +10,10 @@ from typing import TypeVar
 from roboreel.errors import RunError
 from roboreel.executors.jobs import JobFailure
 from roboreel.executors.make_executor import Executor
+from roboreel.executors.seen_folders import require_seen
 from roboreel.progress.reporter import Phase, current_reporter
+from roboreel.storage.local import folder_of
+from roboreel.storage.root import Root
 
 _FILES, _UNITS = 64, 1 << 20
 
@@ -39,8 +42,17 @@ def in_order(
     jobs: Sequence[J],
     function: Callable[[J], R],
     phase: Phase,
+    *,
+    root: Root,
 ) -> Iterator[tuple[J, R | JobFailure]]:
     """Each job with its outcome, in the order of the jobs, whichever are done first.
+
+    Args:
+        executor: runs the jobs.
+        jobs: numbered from 0.
+        function: does a job.
+        phase: counts what is done.
+        root: what the jobs read; where it is a folder, each worker must see it.
 
     Raises:
         RunError: no job can run.
@@ -56,7 +68,7 @@ def in_order(
     found: R | JobFailure
     following = 0
     listener = None if current_reporter() is None else moved
-    for outcome in executor.run(jobs, partial(_numbered, function), listener):
+    for outcome in executor.run(jobs, partial(_numbered, folder_of(root), function), listener):
         if isinstance(outcome, JobFailure):
             if outcome.ends_run:
                 raise RunError(outcome.message)
@@ -70,7 +82,11 @@ def in_order(
             following += 1
 
 
-def _numbered(function: Callable[[J], R], job: J) -> tuple[int, R]:
+def _numbered(folder: str | None, function: Callable[[J], R], job: J) -> tuple[int, R] | JobFailure:
+    try:
+        require_seen(folder)
+    except RunError as error:
+        return JobFailure(number=job.number, message=str(error), ends_run=True)
     return job.number, function(job)
 
 

@@ -85,7 +85,7 @@ def check_frames(
             total=sum(job.units for job in jobs),
             unit="frames",
         )
-        for job, found in in_order(executor, jobs, look, phase):
+        for job, found in in_order(executor, jobs, look, phase, root=dataset.root):
             if isinstance(found, JobFailure):
                 problems.error("video.decodes", found.message, path=job.file.path, column=name)
                 continue

@@ -64,7 +64,9 @@ def scan_tables(dataset: Dataset, inventory: Inventory, executor: Executor) -> T
     scan = _empty_scan(len(dataset.episodes))
     jobs = list(_jobs(dataset, inventory))
     phase = begin_phase("reading tables", total=sum(job.units for job in jobs), unit="rows")
-    for job, found in in_order(executor, jobs, partial(_scan_files, dataset.root), phase):
+    for job, found in in_order(
+        executor, jobs, partial(_scan_files, dataset.root), phase, root=dataset.root
+    ):
         if isinstance(found, JobFailure):
             paths = [portion.path for portion, _ in job.tables]
             scan.problems.error("table.readable", found.message, path=paths[0])

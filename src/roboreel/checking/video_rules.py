@@ -78,7 +78,9 @@ def read_videos(dataset: Dataset, inventory: Inventory, executor: Executor) -> l
     jobs = list(_jobs(dataset, inventory))
     phase = begin_phase("reading video indexes", total=sum(job.units for job in jobs), unit="files")
     found: list[VideoFile] = []
-    for _, videos in in_order(executor, jobs, partial(_videos, dataset.root), phase):
+    for _, videos in in_order(
+        executor, jobs, partial(_videos, dataset.root), phase, root=dataset.root
+    ):
         if isinstance(videos, JobFailure):
             raise RunError(videos.message)
         found += videos

@@ -17,7 +17,8 @@ from typing import Any, Generic
 
 from roboreel.errors import RunError
 from roboreel.executors.jobs import J, JobFailure, Moved, Outcomes, R
-from roboreel.executors.ray_library import ray_library, unseen
+from roboreel.executors.ray_library import ray_library
+from roboreel.executors.seen_folders import unseen
 from roboreel.progress.work_done import telling
 
 _ATTEMPTS = 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from typing import Any
 
 from roboreel.errors import MissingDependencyError
@@ -23,11 +22,3 @@ def ray_library(module: str = "ray", *, purpose: str = "to run on a cluster") ->
         return importlib.import_module(module)  # not installed where types are checked
     except ImportError as error:
         raise MissingDependencyError(module, extra="ray", purpose=purpose) from error
-
-
-def unseen(folder: str) -> str:
-    """Why a worker can do nothing on a node that does not see a folder."""
-    return (
-        f"a Ray worker on '{os.uname().nodename}' cannot see '{folder}': datasets, output and working"
-        " folder must be on a file system that all nodes share"
-    )

@@ -11,13 +11,14 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
+from roboreel.executors.seen_folders import require_seen
 from roboreel.executors.worker_options import WorkerOptions
 from roboreel.executors.worker_pool import WorkerPool, worker_pool
 from roboreel.probes.cache import FileCache
 from roboreel.probes.probe_request import ProbeRequest
 from roboreel.progress.reporter import Phase, begin_phase
 from roboreel.storage.io_threads import MOST_AT_ONCE
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.local import LocalRoot, folder_of
 from roboreel.storage.root import Root
 
 Probe: TypeAlias = Callable[[Root, ProbeRequest], pa.Table]
@@ -142,6 +143,7 @@ def probe_all(
 
 def _probe_numbered(task: tuple[int, Probe, Root, ProbeRequest]) -> tuple[int, pa.Table]:
     number, probe, root, request = task
+    require_seen(folder_of(root))
     return number, probe(root, request)
 
 

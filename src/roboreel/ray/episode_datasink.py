@@ -9,8 +9,8 @@ from typing import Any
 from ray.data.block import BlockAccessor
 from ray.data.datasource import Datasink
 
-from roboreel.errors import RoboreelError, RunError
-from roboreel.executors.ray_library import unseen
+from roboreel.errors import RoboreelError
+from roboreel.executors.seen_folders import require_seen
 from roboreel.ray.staged_rows import EpisodeColumns, StagedRow, stage_row
 from roboreel.sink.episode_sink import EpisodeSink
 from roboreel.storage.names import is_url
@@ -45,8 +45,7 @@ class EpisodeDatasink(Datasink):  # type: ignore[misc]  # ray is not installed w
 
     def _require_folder(self) -> None:
         folder = os.fspath(self._sink.staging)
-        if not is_url(folder) and not os.path.isdir(folder):
-            raise RunError(unseen(folder))
+        require_seen(None if is_url(folder) else folder)
 
     def on_write_complete(self, write_result: Any) -> None:
         """Keep what the tasks returned."""

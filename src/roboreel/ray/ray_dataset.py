@@ -13,7 +13,7 @@ from roboreel.executors.ray_library import ray_library
 from roboreel.hub.open_source import open_source
 from roboreel.reading.read_options import ReadKeywords, ReadOptions
 from roboreel.reading.reader import reader
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.local import folder_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,4 +67,4 @@ def read_dataset(
 def local_folders(view: View) -> tuple[str, ...]:
     """The folders of the view's datasets; those on the Hub and on object stores have none."""
     roots = [one.dataset.root for one in view.sources if isinstance(one.dataset, Dataset)]
-    return tuple(dict.fromkeys(str(one.path) for one in roots if isinstance(one, LocalRoot)))
+    return tuple(dict.fromkeys(path for one in roots if (path := folder_of(one)) is not None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import prod
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from roboreel.errors import RunError
-from roboreel.executors.ray_library import ray_library, unseen
+from roboreel.executors.ray_library import ray_library
+from roboreel.executors.seen_folders import require_seen
 from roboreel.format.feature import Feature
 from roboreel.reading.read_options import ReadKeywords
 from roboreel.reading.reader import Batch, Reader
@@ -98,8 +97,7 @@ def read_blocks(
         RunError: this node does not see the dataset.
     """
     for folder in folders:
-        if not os.path.isdir(folder):
-            raise RunError(unseen(folder))
+        require_seen(folder)
     given = _reader(reference)
     for items in block_items(bounds, most):
         yield given.batch(items)

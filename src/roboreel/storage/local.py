@@ -341,3 +341,8 @@ def _plain_file(path: str) -> os.stat_result | None:
     except (OSError, ValueError):
         return None
     return found if S_ISREG(found.st_mode) else None
+
+
+def folder_of(root: object) -> str | None:
+    """The folder of a root on a local disk; None for others."""
+    return str(root.path) if isinstance(root, LocalRoot) else None
