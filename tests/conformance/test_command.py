@@ -80,6 +80,7 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
     "unknown command": (2, ["transmogrify"]),
     "remote output": (2, ["convert", "{source}", "--to", "v3.0", "-o", "http://127.0.0.1/x"]),
     "demo output taken": (2, ["demo", "taken"]),
+    "demo in a bucket": (2, ["demo", "s3://bucket/demo"]),
     "unwritable output": (1, ["convert", "{source}", "--to", "v3.0", "-o", "taken/file/out"]),
 }
 

@@ -19,6 +19,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.ops.output import refuse_output
 from roboreel.ops.write import convert
 from roboreel.runner.run_report import Report
+from roboreel.storage.names import is_url
 from roboreel.summary.words import human_bytes
 
 _EPISODES = (90, 60, 1, 75, 40)
@@ -46,6 +47,8 @@ def demo(
         raise UsageError(
             "expected one folder: roboreel demo DIR, roboreel demo record DIR, or roboreel demo messy DIR"
         )
+    if is_url(words[-1]):
+        raise UsageError(f"the output '{words[-1]}' is a URL: give a folder")
     folder = Path(os.path.expanduser(words[-1]))
     with stoppable():
         run(folder)
