@@ -16,6 +16,7 @@ from roboreel.errors import ChangedInputError, StorageError
 from roboreel.storage.http_root import HttpRoot
 from roboreel.storage.video.packet_index import INDEX_FILE
 from roboreel.testing import make_dataset
+from tests.hub_client import Impatient
 
 
 class _Ranges(SimpleHTTPRequestHandler):
@@ -111,3 +112,9 @@ def test_what_is_not_there_is_named(served: tuple[str, Path, _Server]) -> None:
     assert not root.exists("meta/nothing.json")
     with pytest.raises(StorageError, match=r"'meta/nothing.json' in 'http.*no such file"):
         root.stat("meta/nothing.json")
+
+
+def test_a_server_that_cannot_be_reached_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roboreel.storage.http_client.time", Impatient())
+    with pytest.raises(StorageError, match=r"'http://127.0.0.1:1/.*cannot be reached"):
+        roboreel.open_remote("http://127.0.0.1:1/dataset")

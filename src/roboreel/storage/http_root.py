@@ -8,7 +8,7 @@ from functools import cached_property
 from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from roboreel.errors import ChangedInputError, StorageError
+from roboreel.errors import ChangedInputError, MissingFileError, StorageError
 from roboreel.storage.http_client import HttpAnswer, HttpClient, HttpFailureError, total_bytes
 from roboreel.storage.links import Listing
 from roboreel.storage.ranged_root import RangedRoot
@@ -38,7 +38,7 @@ class HttpRoot(RangedRoot):
         """The files that a packet index beside the dataset lists; empty without one."""
         try:
             data = self.read(INDEX_FILE)
-        except StorageError:
+        except MissingFileError:
             return {}
         index = parsed_packet_index(data, f"{self.url}/{INDEX_FILE}")
         return {**index.files, INDEX_FILE: FileStat(len(data), "")}
@@ -68,7 +68,7 @@ class HttpRoot(RangedRoot):
             answer = self._http.get(url, span=(start, size))
         except HttpFailureError as error:
             if error.response is not None and error.response.status_code in _MISSING:
-                raise StorageError(f"'{name}' in '{self.url}': no such file") from error
+                raise MissingFileError(f"'{name}' in '{self.url}': no such file") from error
             raise StorageError(str(error)) from error
         tag = answer.headers.get("etag", "")
         if self._tags.setdefault(name, tag) != tag:
@@ -98,6 +98,8 @@ class HttpRoot(RangedRoot):
         try:
             answer = self._http.get(url)
         except HttpFailureError as error:
+            if error.response is None:
+                raise StorageError(str(error)) from error
             raise StorageError(
                 f"'{url}': the server does not list this folder: put a packet index beside the dataset"
                 f" (`roboreel index DIR -o DIR/{INDEX_FILE}`), or turn on the server's listing ({error})"

@@ -134,6 +134,19 @@ def test_workers_stream_too(hub: HubServer, tmp_path: Path) -> None:
     assert sorted(int(item["index"]) for item in loader) == list(range(22))
 
 
+def test_ranks_and_workers_stream_each_frame_once(hub: HubServer, tmp_path: Path) -> None:
+    made = _served(hub, tmp_path, "v2.1")
+    roboreel.index_packets("user/name", push=True)
+    expected = LeRobotDataset("user/name", made)
+    found: list[int] = []
+    for rank in range(2):
+        own = StreamingLeRobotDataset("user/name", buffer_size=None, rank=rank, world_size=2)
+        for item in DataLoader(own, batch_size=None, num_workers=2):
+            found.append(int(item["index"]))
+            _require_equal(item, expected[found[-1]])
+    assert sorted(found) == list(range(22))
+
+
 @pytest.mark.parametrize(
     "fault",
     [
