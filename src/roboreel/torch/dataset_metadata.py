@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
+from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import usual_templates
+from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import INFO
 from roboreel.format.version import FormatVersion
@@ -31,6 +33,7 @@ from roboreel.torch.dataset_root import (
 )
 from roboreel.torch.document_files import commit, info_bytes
 from roboreel.torch.errors import ArgumentError, ExistsError
+from roboreel.torch.given_source import given_source, source_name, source_root
 from roboreel.torch.hub_calls import get_safe_version, readable_revision, snapshot_download
 from roboreel.torch.metadata_writing import MetadataWriting
 from roboreel.torch.missing_dataset import explaining_missing, refuse_missing_path
@@ -50,8 +53,8 @@ class LeRobotDatasetMetadata(MetadataWriting):
 
     def __init__(
         self,
-        repo_id: str,
-        root: str | os.PathLike[str] | None = None,
+        repo_id: str | Dataset | View,
+        root: str | os.PathLike[str] | Dataset | View | None = None,
         revision: str | None = None,
         force_cache_sync: bool = False,
         metadata_buffer_size: int = 10,
@@ -62,9 +65,9 @@ class LeRobotDatasetMetadata(MetadataWriting):
         """Open a dataset's metadata, after downloading it where it is not here.
 
         Args:
-            repo_id: `user/name`.
-            root: the folder; by default `$HF_LEROBOT_HOME/{repo_id}` where that is a dataset, else a snapshot
-                below `$HF_LEROBOT_HOME/hub`.
+            repo_id: `user/name`. Also the path of a folder or view file, a view or an open dataset.
+            root: the folder, a view file, a view or an open dataset; by default `$HF_LEROBOT_HOME/{repo_id}`
+                where that is a dataset, else a snapshot below `$HF_LEROBOT_HOME/hub`.
             revision: branch, tag or commit; by default the newest version that can be read.
             force_cache_sync: True asks the Hub even where the files are here.
             metadata_buffer_size: accepted; every episode is written when it is saved.
@@ -78,11 +81,16 @@ class LeRobotDatasetMetadata(MetadataWriting):
         """
         if repo_type not in ("dataset", "bucket"):
             raise ArgumentError(f"repo_type must be 'dataset' or 'bucket', got {repo_type!r}")
-        self.repo_id, self.repo_type = require_name(repo_id), repo_type
+        self.repo_type = repo_type
         self.revision: str | None = revision or CODEBASE_VERSION
+        self._begin_writing(metadata_buffer_size)
+        self._source = given_source(repo_id, root)
+        if self._source is not None:
+            self._read_source(repo_id, root)
+            return
+        self.repo_id = require_name(repo_id)
         self._requested_root = None if root is None else as_root(root)
         self.root = self._requested_root or self._usual_root()
-        self._begin_writing(metadata_buffer_size)
         mirror = root is None and has_legacy_hub_download_metadata(self.root)
         here = not (force_cache_sync or mirror) and has_documents(self.root)
         if not here:
@@ -93,6 +101,14 @@ class LeRobotDatasetMetadata(MetadataWriting):
         self._load_metadata()
         if here and revision is None:
             self.revision = self.info.codebase_version
+
+    def _read_source(self, repo_id: Any, root: Any) -> None:
+        assert self._source is not None
+        self.repo_id = require_name(source_name(repo_id, self._source))
+        self.root = self._requested_root = source_root(repo_id, root, self._source)
+        if self.view is None and isinstance(self._source.root, LocalRoot):
+            self._source = None  # a folder, which may change
+        self._load_metadata()
 
     def _usual_root(self) -> Path:
         if self.repo_type == "bucket":

@@ -154,7 +154,8 @@ class DatasetReader:
             video_backend=self._video_backend,
         )
         self._batches = RowBatches(core, self._tensors.scaled)
-        self._access = RandomAccess(dataset, self._meta.video_keys)
+        watched = self._meta.video_keys if self._meta.view is None else []
+        self._access = RandomAccess(dataset, watched)
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs; the documents are compressed, as their tables repeat themselves."""

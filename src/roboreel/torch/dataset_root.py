@@ -32,7 +32,7 @@ def has_documents(root: str | os.PathLike[str]) -> bool:
         return False
 
 
-def as_root(root: str | os.PathLike[str]) -> Any:
+def as_root(root: Any) -> Any:
     """The root as a `Path`, or, for a URL, as text."""
     text = os.fspath(root)
     return text if "://" in text else Path(text)

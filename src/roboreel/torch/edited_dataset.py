@@ -57,7 +57,14 @@ def argument_errors() -> Iterator[None]:
 def view_of(dataset: OnDisk) -> View:
     """The whole dataset on disk, also where `dataset` holds some of its episodes only."""
     require_dataset(dataset)
-    return open_dataset(dataset.root).as_view()
+    view = _view_in(dataset)
+    return open_dataset(dataset.root).as_view() if view is None else view
+
+
+def _view_in(dataset: Any) -> View | None:
+    """The view that a dataset object reads, if it reads one."""
+    view: View | None = getattr(getattr(dataset, "meta", None), "view", None)
+    return view
 
 
 def require_episodes(view: View, episodes: Iterable[int]) -> list[int]:
@@ -112,6 +119,8 @@ def written(
 
 def rewritten(view: View, dataset: D, workers: int = 1) -> D:
     """Write a view in place of its dataset, and let `dataset` read it; the original is kept beside."""
+    if _view_in(dataset) is not None:
+        raise UsageError("a view cannot be changed in place: write it first (roboreel.write)")
     report = write(view, in_place=True, workers=workers, leftovers="clean")
     _LOG.warning(
         "'%s' was written again in place. Its earlier version is kept as '%s' until `roboreel undo %s"

@@ -20,6 +20,7 @@ from roboreel.format.v30_episodes import (
     whole_numbers,
 )
 from roboreel.storage.tables import TableFile
+from roboreel.torch.view_dataset import ViewDataset
 
 _STATS = "stats/"
 
@@ -28,9 +29,12 @@ def episode_columns(dataset: Dataset) -> pa.Table:
     """One row per episode, with the columns of v3.0's table of episodes but for `stats/…`.
 
     Row ranges and lengths are those that roboreel reads; v3.0 tables keep all further columns. For v2.x,
-    file numbers are those in the file names, and every video begins at 0 seconds.
+    file numbers are those in the file names, and every video begins at 0 seconds. Those
+    of a view say nothing of files.
     """
     known = dict(_rows(dataset))
+    if isinstance(dataset, ViewDataset):
+        return pa.table(known)
     if dataset.version.one_file_per_episode:
         return pa.table(known | dict(_files(dataset)))
     stored = _stored(dataset)

@@ -21,6 +21,8 @@ def episode_files(
         episodes: their numbers; None for all. Unknown ones have no files.
         cameras: names of cameras that are stored as video.
     """
+    if meta.view is not None:  # it has no files of its own
+        return []
     rows = _rows(meta, episodes)
     found = dict.fromkeys(_paths(meta, rows, DATA_PATH, ""))
     for camera in cameras:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import torch.utils.data
 
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.view import View
 from roboreel.errors import RoboreelError, StorageError, UsageError
 from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
@@ -39,8 +41,8 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
     @refusing_old_arguments
     def __init__(
         self,
-        repo_id: str,
-        root: str | os.PathLike[str] | None = None,
+        repo_id: str | Dataset | View,
+        root: str | os.PathLike[str] | Dataset | View | None = None,
         episodes: list[int] | None = None,
         episode_filter: Callable[[dict[str, Json]], bool] | None = None,
         image_transforms: Transform | None = None,
@@ -66,9 +68,9 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         """Open a dataset, after downloading what is not here.
 
         Args:
-            repo_id: `user/name`.
-            root: the folder; by default `$HF_LEROBOT_HOME/{repo_id}` where that is a dataset, else a snapshot
-                below `$HF_LEROBOT_HOME/hub`.
+            repo_id: `user/name`. Also the path of a folder or view file, a view or an open dataset.
+            root: the folder, a view file, a view or an open dataset; by default `$HF_LEROBOT_HOME/{repo_id}`
+                where that is a dataset, else a snapshot below `$HF_LEROBOT_HOME/hub`.
             episodes: read only these; items come in the order of the dataset.
             episode_filter: read only episodes for which this function of an episode's row is true.
             image_transforms: a function applied to the frames of cameras with colours.
@@ -109,16 +111,13 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             streaming_encoding=streaming_encoding,
             encoder_queue_maxsize=encoder_queue_maxsize,
         )
-        self.repo_id = repo_id
-        self._requested_root = None if root is None else as_root(root)
         self.delta_timestamps, self.tolerance_s = delta_timestamps, tolerance_s
         self._return_uint8, self._depth_output_unit = return_uint8, depth_output_unit
         self._batch_encoding_size, self._encoder_threads = batch_encoding_size, encoder_threads
         self._is_finalized, self._reader_episodes = True, 0
         self.writer = None
-        self.meta = self._metadata_class(
-            repo_id, self._requested_root, revision, force_cache_sync, token=token
-        )
+        self.meta = self._metadata_class(repo_id, root, revision, force_cache_sync, token=token)
+        self.repo_id, self._requested_root = self.meta.repo_id, self.meta._requested_root
         self.root, self.revision = self.meta.root, self.meta.revision
         if episode_filter is not None:
             episodes = self.meta.filter_episodes(episode_filter, episodes)
@@ -171,6 +170,8 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
     def _fetch(self, revision: str | None, videos: bool, sync: bool, token: Token) -> None:
         """Download what is not here."""
         reader = self._ensure_reader()
+        if self.meta._source is not None:
+            return
         missing = reader.missing_files(videos=videos)
         if sync or missing:
             self._download(videos, token=token, missing=missing, revision=revision)

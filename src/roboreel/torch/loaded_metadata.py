@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset, usual_templates
+from roboreel.edit.view import View
 from roboreel.errors import UnknownNameError
 from roboreel.format.info import parse_info
 from roboreel.format.layout import fill
@@ -25,8 +26,10 @@ from roboreel.torch.constants import DEPTH_METER_UNIT
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.episode_columns import episode_columns
 from roboreel.torch.episode_list import EpisodeList, episodes_dataset
+from roboreel.torch.given_source import refuse_source
 from roboreel.torch.metadata_facts import MetadataFacts
 from roboreel.torch.task_list import tasks_frame
+from roboreel.torch.view_dataset import ViewDataset
 from roboreel.types import Json
 from roboreel.writing.dataset_state import started_info
 
@@ -46,6 +49,8 @@ UNREAD: Final = Unread.UNREAD
 class LoadedMetadata(MetadataFacts):
     """The part of `LeRobotDatasetMetadata` that reads."""
 
+    _source: Dataset | None = None
+    """What was given in place of a folder: a view, or an open dataset."""
     _dataset: Dataset | None = None
     _tasks: Any = UNREAD
     _episodes: Any = UNREAD
@@ -56,11 +61,19 @@ class LoadedMetadata(MetadataFacts):
 
     def _load_metadata(self) -> None:
         """Read the documents; tasks, episodes and statistics follow when they are used."""
-        started = self._started()
+        started = self._started() if self._source is None else None
         if started is None:
-            self._load(open_dataset(self.root))
+            self._load(self._opened())
         else:
             self._load_started(started)
+
+    def _opened(self) -> Dataset:
+        return open_dataset(self.root) if self._source is None else self._source
+
+    @property
+    def view(self) -> View | None:
+        """The view that is read in place of a dataset; None for a dataset."""
+        return self._source.view if isinstance(self._source, ViewDataset) else None
 
     def _started(self) -> Info | None:
         root = open_root(self.root)
@@ -116,7 +129,7 @@ class LoadedMetadata(MetadataFacts):
     def dataset(self) -> Dataset:
         """The opened dataset; opened again after an episode was saved."""
         if self._dataset is None:
-            self._dataset = open_dataset(self.root)
+            self._dataset = self._opened()
         return self._dataset
 
     @property
@@ -187,6 +200,7 @@ class LoadedMetadata(MetadataFacts):
         count = self.total_episodes
         if not -count <= episode < count:
             raise IndexError(f"episode {episode} is out of range: total_episodes is {count}")
+        refuse_source(self._source, "asked for files, as it has none of its own")
         found = self.dataset.episodes[column][episode % count].as_py()
         return Path(
             found if found is not None else self._expected(episode % count, template, camera)

@@ -24,6 +24,7 @@ from roboreel.torch.document_files import (
     task_documents,
 )
 from roboreel.torch.errors import ArgumentError
+from roboreel.torch.given_source import refuse_source
 from roboreel.torch.language import DEFAULT_TOOLS
 from roboreel.torch.loaded_metadata import LoadedMetadata
 from roboreel.torch.saved_episode import (
@@ -197,6 +198,10 @@ class MetadataWriting(LoadedMetadata):
                 f"'{self.root}' has format version {self.format_version}, which cannot store statistics per"
                 " episode: convert it to a later version before you append"
             )
+        return self._folder()
+
+    def _folder(self) -> LocalRoot:
+        refuse_source(self._source, "changed")
         return local_root(self.root)
 
     def update_chunk_settings(
@@ -223,7 +228,7 @@ class MetadataWriting(LoadedMetadata):
     def _write_info(self, changes: Mapping[str, Json]) -> None:
         """Set fields of `info`, and write `info.json`; where that fails, nothing is set."""
         after = replace(self.info, **changes)
-        commit(local_root(self.root), {INFO: info_bytes(after)})
+        commit(self._folder(), {INFO: info_bytes(after)})
         self.changes += 1
         for name, value in changes.items():
             setattr(self.info, name, value)

@@ -13,6 +13,7 @@ from roboreel.torch.dataset_root import as_root
 from roboreel.torch.dataset_writer import DatasetWriter
 from roboreel.torch.episode_buffer import Buffer
 from roboreel.torch.errors import ArgumentError, ReadOnlyError
+from roboreel.torch.given_source import refuse_source
 from roboreel.torch.old_names import OF_DATASETS, AnsweringMissingNames
 from roboreel.torch.recording_options import RecordingOptions
 from roboreel.torch.video_utils import resolved_backend
@@ -194,7 +195,8 @@ class RecordingCalls(AnsweringMissingNames):
         made.meta = cls._metadata_class(
             repo_id, root, revision, force_cache_sync=force_cache_sync, token=token
         )
-        made._begin(tolerance_s, video_backend, root, revision=revision or CODEBASE_VERSION)
+        own = made.meta._requested_root
+        made._begin(tolerance_s, video_backend, own, revision=revision or CODEBASE_VERSION)
         if made.meta.total_episodes:
             made._fetch(revision, True, force_cache_sync, token)
             made.reader = None
@@ -206,7 +208,7 @@ class RecordingCalls(AnsweringMissingNames):
         self,
         tolerance_s: float,
         video_backend: str | None,
-        root: str | os.PathLike[str],
+        root: Any,
         *,
         revision: str | None,
     ) -> None:
@@ -234,6 +236,7 @@ class RecordingCalls(AnsweringMissingNames):
 
     def _record(self, options: RecordingOptions) -> None:
         """Start the recorder."""
+        refuse_source(self.meta._source, "recorded into")
         self.writer = DatasetWriter(self.meta, self.root, options, tolerance_s=self.tolerance_s)
         self._batch_encoding_size = options.batch_encoding_size
         self._set_up(_encoder_threads=options.encoder_threads)

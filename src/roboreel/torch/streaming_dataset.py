@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import torch.utils.data
 
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.view import View
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
@@ -31,8 +33,8 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
 
     def __init__(
         self,
-        repo_id: str,
-        root: str | os.PathLike[str] | None = None,
+        repo_id: str | Dataset | View,
+        root: str | os.PathLike[str] | Dataset | View | None = None,
         episodes: list[int] | None = None,
         image_transforms: Transform | None = None,
         delta_timestamps: Mapping[str, Sequence[float]] | None = None,
@@ -89,13 +91,14 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         counts = {} if buffer_size is None else {"buffer_size": buffer_size}
         _require_positive(**counts, max_num_shards=max_num_shards, prefetch_mb=prefetch_mb)
         _require_rank(rank, world_size)
-        self.repo_id, self.streaming, self.shuffle = repo_id, streaming, shuffle
+        self.streaming, self.shuffle = streaming, shuffle
         self.buffer_size, self.seed = buffer_size, seed
         self.rng = rng
         self._seed = seed if rng is None else int(rng.integers(1 << 62))
         self.meta = LeRobotDatasetMetadata(
             repo_id, root, revision, force_cache_sync, repo_type=repo_type, token=token
         )
+        self.repo_id = self.meta.repo_id
         self.root, self.revision, self.episodes = self.meta.root, self.meta.revision, episodes
         self.image_transforms, self.delta_timestamps = image_transforms, delta_timestamps
         self.tolerance_s, self._depth_output_unit = tolerance_s, depth_output_unit

@@ -51,6 +51,7 @@ def test_blocks_run_as_they_are(page: str, tmp_path: Path, monkeypatch: pytest.M
     make_dataset(tmp_path / "home/user/name", version="v3.0", episodes=(8, 6, 7, 5))
     for module in (constants, dataset_metadata):
         monkeypatch.setattr(module, "HF_LEROBOT_HOME", tmp_path / "home")
+    make_dataset(tmp_path / "path/to/dataset", version="v2.1", episodes=(8, 6, 7))
     monkeypatch.chdir(tmp_path)
     blocks = [
         one for one in blocks_of((ROOT / page).read_text("utf-8")) if one.language == "python"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.edit.view import View
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as CurrentMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
@@ -47,8 +48,8 @@ class LeRobotDataset(CurrentDataset):
     @refusing_old_arguments
     def __init__(
         self,
-        repo_id: str,
-        root: str | os.PathLike[str] | None = None,
+        repo_id: str | Dataset | View,
+        root: str | os.PathLike[str] | Dataset | View | None = None,
         episodes: list[int] | None = None,
         image_transforms: Transform | None = None,
         delta_timestamps: Mapping[str, Sequence[float]] | None = None,
