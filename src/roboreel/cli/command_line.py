@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -122,7 +122,20 @@ def options_of(name: str) -> dict[str, str]:
     Args:
         name: of a command of the catalog.
     """
-    command = _Commands()[name]
-    spelled = [[*one.opts, *one.secondary_opts] for one in command.params]
-    options = [name for names in spelled for name in names if name.startswith("-")]
+    return _by_name(_Commands()[name].params)
+
+
+def switches_of(name: str) -> set[str]:
+    """The names with underscores of a command's options that take no value.
+
+    Args:
+        name: of a command of the catalog.
+    """
+    params = _Commands()[name].params
+    return {*_by_name(one for one in params if getattr(one, "is_flag", False))}
+
+
+def _by_name(params: Iterable[Any]) -> dict[str, str]:
+    spelled = [name for one in params for name in (*one.opts, *one.secondary_opts)]
+    options = [name for name in spelled if name.startswith("-")]
     return {name.strip("-").replace("-", "_"): name for name in options}

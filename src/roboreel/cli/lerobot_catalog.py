@@ -42,6 +42,8 @@ NAMES: Mapping[str, tuple[to.Translate, str]] = {
     "convert_image_to_video_dataset": (to.to_video, _FUNCTION),
     "reencode_dataset": (to.encode, _FUNCTION),
     "push_to_hub": (to.push, _FUNCTION),
+    "push": (to.push, _COMMAND),
+    "convert": (to.convert(None), _COMMAND),
     "info": (to.show, _COMMAND),
     "dataset_info": (to.show, "not a command of lerobot nor of roboreel"),
     "dataset_report": (to.show, "a command of forks of lerobot"),

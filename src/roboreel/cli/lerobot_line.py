@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _KEY = re.compile(r"--?(?:operation\.|dataset\.)?([A-Za-z_][\w.-]*)(?:=(.*))?", re.DOTALL)
@@ -90,11 +90,12 @@ class LerobotLine:
         return " ".join([self.as_typed[name], *self.options[name]])
 
 
-def read_line(words: Sequence[str]) -> LerobotLine:
+def read_line(words: Sequence[str], switches: Collection[str] = ()) -> LerobotLine:
     """Read the arguments; `python -m` before the command is passed over.
 
     Args:
         words: the arguments as typed.
+        switches: options without values, with underscores: a word after them is not theirs.
     """
     options: dict[str, list[str]] = {}
     as_typed: dict[str, str] = {}
@@ -108,6 +109,8 @@ def read_line(words: Sequence[str]) -> LerobotLine:
             as_typed.setdefault(key, word.split("=")[0])
             if match[2] is not None:
                 options[key].append(match[2])
+            elif key in switches:
+                key = None
         elif key is not None:
             options[key].append(word)
         elif command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 
 from roboreel.cli.lerobot_line import LerobotLine
@@ -35,6 +36,7 @@ _ENCODER = {
     "preset": "--preset",
     "fast_decode": "--fast-decode",
 }
+_NUMBERS = re.compile(r"[\d\s,\[\]]*\d[\d\s,\[\]]*")
 _NO_SOURCE = "my_dataset"
 _ROUNDING = 1e-9
 
@@ -51,8 +53,9 @@ def delete(line: LerobotLine) -> list[str]:
     """`delete_episodes`."""
     source = source_of(line)
     numbers = line.items("episode_indices")
-    while not numbers and line.words and line.words[0].strip("[],").isdecimal():
-        numbers = [part for part in " ".join(line.words).replace(",", " ").split() if part]
+    typed = " ".join(line.words)
+    if not numbers and _NUMBERS.fullmatch(typed):
+        numbers = re.findall(r"\d+", typed)
         line.words.clear()
     if not numbers and line.has("episodes", "uid", "task"):
         return ["delete", source]

@@ -16,7 +16,7 @@ from roboreel.cli.advice import (
     typed,
 )
 from roboreel.cli.catalog import ENTRIES
-from roboreel.cli.command_line import options_of
+from roboreel.cli.command_line import options_of, switches_of
 from roboreel.cli.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS
 from roboreel.cli.lerobot_line import LerobotLine, is_scoped, read_line
 from roboreel.cli.lerobot_operations import PLACEHOLDERS, Translate, nothing_but, source_of
@@ -69,8 +69,8 @@ def lerobot_advice(words: Sequence[str]) -> Advice | None:
     Args:
         words: the arguments as typed.
     """
-    line = read_line(words)
-    own = line.spelled in _OURS
+    own = bool(words) and words[0] in _OURS
+    line = read_line(words, switches_of(words[0]) if own else ())
     foreign = [name for name in line.options if _is_foreign(line, name)]
     if own and not foreign:
         return None
@@ -139,11 +139,13 @@ def _answer(line: LerobotLine, said: str, translate: Translate) -> Advice:
             f"every dataset has {listed(fixed)}, which cannot be removed", _listing(words[1])
         )
     pushed = line.truth("push_to_hub")
+    branch = line.first("branch") if pushed else None
     words += _passed(line, words[0])
     words += _output(line, words)
     lines = [(typed(words), _placeholders(words))]
     if pushed:
-        lines += [(typed(push), "uploads it") for push in _pushes(line, words)]
+        more = [] if branch is None else ["--branch", branch]
+        lines += [(typed([*push, *more]), "uploads it") for push in _pushes(line, words)]
     return Advice(said, tuple(lines), tuple(_left_out(line)))
 
 
@@ -187,14 +189,12 @@ def _pushes(line: LerobotLine, words: Sequence[str]) -> Iterator[list[str]]:
     """The arguments that push the result, or each of its parts."""
     command, source = words[:2]
     out = words[-1] if words[-2] == "-o" else source
-    branch = line.first("branch")
-    more = [] if branch is None else ["--branch", branch]
     repo_id = _repository(line, command, out)
     if command != "split":
-        yield ["push", out, repo_id, *more]
+        yield ["push", out, repo_id]
         return
     for name in re.findall(r"(?:^|,)([^=,]+)=", words[words.index("--into") + 1]):
-        yield ["push", f"{out}/{name}", f"{repo_id}_{name}", *more]
+        yield ["push", f"{out}/{name}", f"{repo_id}_{name}"]
 
 
 def _repository(line: LerobotLine, command: str, out: str) -> str:

@@ -54,6 +54,9 @@ ANSWERS = {
     " -o HOME/me/six_features",
     "delete me/six --episode_indices 1 --workers 2": "delete me/six --episodes 1 --workers 2"
     " -o HOME/me/six_cleaned",
+    "delete --in-place me/six --episode_indices 1": "delete me/six --episodes 1 --in-place",
+    "delete_episodes me/six '[1, 2]'": "delete me/six --episodes 1,2 -o HOME/me/six_cleaned",
+    "push --repo_id me/six": "push me/six me/six",
     "stats me/six --relative_action true": "stats me/six --recompute --cameras none --relative-actions"
     " -o HOME/me/six_stats",
     "lerobot-edit-dataset --repo_id me/six --operation.episode_indices '[1]'": "delete me/six --episodes 1"
@@ -84,6 +87,7 @@ PLACEHOLDERS = {
     "lerobot-edit-dataset --new_repo_id me/both --operation.type merge": "merge FIRST SECOND"
     " -o HOME/me/both",
     "ds_version_convert --repo-id me/six": "convert me/six --to VERSION -o HOME/me/six_converted",
+    "convert --repo-id me/six": "convert me/six --to VERSION -o HOME/me/six_converted",
     "dataset_downsample me/six": "resample me/six --fps N -o HOME/me/six_resampled",
 }
 MESSAGES = {
@@ -191,6 +195,11 @@ def test_a_push_names_the_result_and_the_repository(roboreel: Roboreel, home: Pa
     out = str(home / "me" / "six_parts")
     assert first[-1] == out
     assert pushes == [["push", f"{out}/{part}", f"me/six_{part}"] for part in ("train", "val")]
+    words = "convert_dataset_v30_to_v21 --repo-id x/y --root DIR --push-to-hub true --branch b"
+    assert _lines(roboreel(*_typed(words)).err) == [
+        ["convert", "DIR", "--to", "v2.1", "-o", "DIR_converted"],
+        ["push", "DIR_converted", "x/y", "--branch", "b"],
+    ]
     words = "EDIT delete_episodes --operation.episode_indices '[1]' --push_to_hub"
     assert _lines(roboreel(*_typed(words)).err)[1] == [
         "push",

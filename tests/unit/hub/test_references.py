@@ -155,7 +155,7 @@ def test_without_the_extra_a_reference_says_what_to_install(
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'roboreel\[hub\]'") as raised:
         roboreel.open("user/name")
-    assert "'user/name'" in str(raised.value)
+    assert "is needed for 'user/name' on the Hub" in str(raised.value)
 
 
 def test_a_repository_that_is_no_dataset_is_told(hub: HubServer) -> None:
