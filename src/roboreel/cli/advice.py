@@ -72,6 +72,10 @@ class AmbiguousError(UsageError):
         super().__init__(message)
 
 
+class NoSourceError(UsageError):
+    """A command was typed without a dataset."""
+
+
 def suggested_output(source: str, command: str) -> str:
     """A name for a result that doesn't exist yet: beside the user, or where lerobot looks for datasets.
 
@@ -100,6 +104,11 @@ def shortened(path: str) -> str:
     """A path below the user's home with `~`, for `typed`."""
     home = os.path.join(os.path.expanduser("~"), "")
     return f"~/{path.removeprefix(home)}" if path.startswith(home) else path
+
+
+def example_source() -> str:
+    """A dataset in a line to type: the one of the current folder, else a name."""
+    return "." if os.path.isfile(os.path.join("meta", "info.json")) else "my_dataset"
 
 
 def typed(words: Iterable[str]) -> str:

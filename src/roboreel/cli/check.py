@@ -10,6 +10,7 @@ import typer
 
 from roboreel.checking.check import check as run_check
 from roboreel.checking.check_report import CheckReport, ProblemGroup
+from roboreel.cli.advice import NoSourceError
 from roboreel.cli.opening import copied
 from roboreel.cli.output import emit_json, heading, say, table
 from roboreel.cli.progress import progress_shown
@@ -27,9 +28,11 @@ from roboreel.cli.shared_options import (
     form_of,
 )
 from roboreel.cli.stopping import stoppable
+from roboreel.dataset.open import GIVE_FOLDER
 from roboreel.dataset.view_file import is_view_file
-from roboreel.errors import Problem, UsageError, counted
+from roboreel.errors import Problem, counted
 from roboreel.executors.worker_options import WorkerOptions
+from roboreel.format.model import INFO
 from roboreel.format.repairs import REPAIRS, SKIP
 from roboreel.format.rules import RULES
 from roboreel.types import Json
@@ -78,7 +81,7 @@ def check(
         emit_json(_described_rules()) if form == "json" else _show_rules()
         return
     if not sources:
-        raise UsageError("SRC is missing: give the folder of the dataset to check")
+        raise NoSourceError("SRC is missing: give the folder of the dataset to check")
 
     def look(source: str) -> Seen:
         with stoppable(), progress_shown(quiet=form != "text"):
@@ -118,9 +121,15 @@ def show_report(report: CheckReport, form: Form, where: str = "") -> None:
             for line in _lines(found):
                 say(f"  {line}")
     if form != "quiet":
-        if report.repairs and not is_view_file(report.path):
+        if report.repairs and not is_view_file(report.path) and _is_here(report):
             _show_repairs(report)
         say(_summary(report))
+
+
+def _is_here(report: CheckReport) -> bool:
+    """False if the folder is empty, or the dataset is above or inside it."""
+    absent = [one for one in report.problems if (one.rule, one.path) == ("document.missing", INFO)]
+    return report.files > 0 and not any(one.action != GIVE_FOLDER for one in absent)
 
 
 def _show_repairs(report: CheckReport) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import RESULTS, Advice, replaced, typed, with_output
+from roboreel.cli.advice import RESULTS, Advice, example_source, replaced, typed, with_output
 from roboreel.cli.catalog import ENTRIES
 from roboreel.cli.lerobot_words import lerobot_advice
 from roboreel.cli.unknown_options import no_option
@@ -19,6 +19,7 @@ _NAMES = [entry.name for entry in ENTRIES]
 _OTHERS = {
     "add": "features",
     "check-dataset": "check",
+    "compare": "diff",
     "concat": "merge",
     "concatenate": "merge",
     "cut": "trim",
@@ -28,7 +29,6 @@ _OTHERS = {
     "fix": "repair",
     "fps": "resample",
     "get": "pull",
-    "help": "--help",
     "inspect": "info",
     "join": "merge",
     "list": "info",
@@ -53,7 +53,7 @@ _OTHERS = {
 _EXAMPLES = {"merge": "monday tuesday", "pull": "lerobot/pusht", "demo": "demo", "config": ""}
 """What a command is given in a line to type, where that is no dataset."""
 _EXTRA = re.compile(r"unexpected extra argument(?:s|\(s\))? \(([^\s()]+)\)")
-_LISTED = re.compile(r"\[?\d+(:\d*)?[,\]]*")
+_LISTED = re.compile(r"\[?\d+(:\d*)?(,\d+(:\d*)?)*[,\]]*")
 _OF_EPISODES = ("delete", "keep")
 _GIVEN = {
     "SRC": "a folder, user/name[@REVISION] on the Hub, a URL or a view file",
@@ -61,6 +61,7 @@ _GIVEN = {
     "A": "two datasets: folders, user/name[@REVISION] on the Hub, or URLs",
     "B": "the second dataset too: a folder, user/name[@REVISION] on the Hub, or a URL",
     "DIR": "the folder of the dataset",
+    "[record|messy] DIR": "the folder to make",
     "USER/NAME": "the name of the repository on the Hub, which is created if it does not exist",
     "DATASET": "the folder of the dataset, or user/name of a local copy",
     "STAGING": "the folder in which workers staged episodes",
@@ -70,7 +71,19 @@ _GIVEN = {
     "--dir": "the folder of the cache",
 }
 """What an argument or option that is missing is."""
+_SOURCES = ("SRC", "SRC…")
 _MANY = ("--episodes", "--order", "--uid")
+_PAIRS = ("--rename", "--replace", "--map")
+_EXAMPLE_OF = {
+    "REF": "lerobot/pusht",
+    "DATASET": "my_dataset",
+    "DIR": "my_dataset",
+    "STAGING": "staging",
+    "VIEW": "my_dataset.view.json",
+    "[record|messy] DIR": "demo",
+    "B": "other_dataset",
+}
+"""What stands for an argument in a line to type, but for datasets to read."""
 
 
 def parse_advice(error: Any, words: Sequence[str]) -> Advice:
@@ -100,6 +113,9 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
     option = getattr(error, "option_name", None)
     if option and "No such option" in error.message:
         return no_option(str(option), error.ctx, words, path)
+    pair = _pair_joined(words, error.message)
+    if pair is not None:
+        return Advice("join the old and the new by '='", ((typed(pair), ""),))
     output = _output_named(words, error.message)
     if output is not None:
         return Advice("the output is named with -o", ((typed(output), ""),))
@@ -121,6 +137,11 @@ def _no_command(name: str, words: Sequence[str], path: str) -> Advice:
     if path != "roboreel":
         return Advice(f"`{path}` has no command '{name}'", ((f"{path} --help", ""),))
     word = name.lower().replace("_", "-")
+    if word == "help":
+        return Advice("help is an option", ((typed([*words[1:2], "--help"]), ""),))
+    if word == "rename" and len(words) > 3:
+        pair = ["features", words[1], "--rename", f"{words[2]}={words[3]}", *words[4:]]
+        return Advice(f"there is no command '{name}'", ((typed(with_output(pair)), ""),))
     near = [_OTHERS[word]] if word in _OTHERS else get_close_matches(word, _NAMES, 2, 0.6)
     lines = [(typed(_whole(replaced(words, name, other))), "") for other in near]
     return Advice(f"there is no command '{name}'", tuple(lines or [("roboreel --help", "")]))
@@ -145,14 +166,21 @@ def _output_named(words: Sequence[str], message: str) -> list[str] | None:
     return [*words[:at], "-o", *words[at:]]
 
 
+def _pair_joined(words: Sequence[str], message: str) -> list[str] | None:
+    """The arguments with `--rename OLD NEW` as `--rename OLD=NEW`; None without such a pair."""
+    extra = _EXTRA.search(message)
+    at = words.index(extra[1]) if extra is not None and extra[1] in words else 0
+    if at < 2 or words[at - 2] not in _PAIRS or "=" in words[at - 1]:
+        return None
+    return [*words[: at - 1], f"{words[at - 1]}={words[at]}", *words[at + 1 :]]
+
+
 def _missing(error: Any, words: Sequence[str], path: str) -> Advice:
     """A message about an argument or option that has to be given."""
     param = error.param
     example = str(param.metavar or param.name)
     if param.param_type_name == "argument":
-        given = {"SRC": "my_dataset", "SRC…": "my_dataset", "REF": "lerobot/pusht"}.get(
-            example, example
-        )
+        given = example_source() if example in _SOURCES else _EXAMPLE_OF.get(example, example)
         if example == "USER/NAME" and is_repo_id(words[-1]):
             given = words[-1]
         return Advice(_missed(param), ((typed([*words, given]), ""),))

@@ -12,17 +12,23 @@ from roboreel.cli.advice import (
     Advice,
     AmbiguousError,
     NoOutputError,
+    NoSourceError,
+    example_source,
     replaced,
     shortened,
     suggested_output,
     typed,
 )
 from roboreel.edit.different_rates import DifferentRatesError
-from roboreel.errors import MissingDependencyError, RoboreelError, UsageError
+from roboreel.errors import DatasetError, MissingDependencyError, RoboreelError, UsageError
 from roboreel.format.repairs import SKIP
 
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
 _ABSENT = re.compile(r"'([^']+)': no such folder")
+_NO_FEATURE = re.compile(r"no feature '([^']+)': the dataset has (.*)")
+_QUOTED = re.compile(r"'([^']+)'")
+_JUDGES = ("check", "repair", "diff")
+"""Commands that tell more of a damaged dataset than that it is damaged."""
 _SHOWN = 3
 _LONGEST_LINE = 300
 """Most characters of a suggested line: nobody copies a longer one."""
@@ -56,6 +62,8 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
         yield typed([*words, "-o", name]), ""
         if error.in_place:
             yield typed([*words, "--in-place"]), "keeps the original next to it"
+    elif isinstance(error, NoSourceError):
+        yield typed([*words, example_source()]), ""
     elif isinstance(error, MissingDependencyError):
         for line in _INSTALL.findall(str(error)):
             yield line, ""
@@ -63,11 +71,41 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
         yield from _short([*words, "--fps", str(error.rate)])
     elif 'pass on_broken="skip"' in str(error) or SKIP in str(error):
         yield from _skipping(words, str(error))
+    elif (unknown := _NO_FEATURE.search(str(error))) is not None:
+        yield from _features_named(words, unknown[1], _QUOTED.findall(unknown[2]))
     elif isinstance(error, UsageError):
         yield from _other_output(words, str(error))
     elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
         for name in _near(absent[1]):
             yield typed(replaced(words, absent[1], name)), ""
+    elif isinstance(error, DatasetError) and _command(words) not in _JUDGES:
+        yield from _to_check(words)
+
+
+def _to_check(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The check of the dataset that could not be opened."""
+    for word in words[1:]:
+        if os.path.isdir(os.path.join(word, "meta")):
+            yield typed(["check", word]), "lists all problems, and how to repair them"
+            return
+
+
+def _features_named(
+    words: Sequence[str], name: str, known: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """The arguments with the whole name of a feature of which the last part was typed."""
+    found = [one for one in known if one.endswith(f".{name}")] or get_close_matches(name, known, 1)
+    for one in found[:_SHOWN]:
+        prefix = one.removesuffix(name)
+        yield from _short([_named_whole(word, name, one, prefix) for word in words])
+
+
+def _named_whole(word: str, name: str, whole: str, prefix: str) -> str:
+    """`top` as `observation.images.top`, and `top=front` likewise on both sides."""
+    old, equals, new = word.partition("=")
+    if old != name:
+        return word
+    return f"{whole}{equals}{new if '.' in new or not new else prefix + new}"
 
 
 def _is_output(words: Sequence[str]) -> bool:

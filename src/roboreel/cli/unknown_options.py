@@ -12,6 +12,21 @@ from roboreel.cli.advice import Advice, typed
 _NEAR = 0.7
 """How similar an option must be to be suggested; 1 is equal."""
 _OVERWRITING = ("--force", "--overwrite", "--yes", "--exist-ok", "--replace", "-f", "-y")
+_MEANT = {
+    "--drop": "--remove",
+    "--delete": "--remove",
+    "--rename": "--replace",
+    "--seconds": "--start",
+    "--cut": "--start",
+    "--from": "--start",
+    "--until": "--end",
+    "--quality": "--crf",
+    "--codec": "--vcodec",
+    "--jobs": "--workers",
+    "--output": "--out",
+    "--version": "--to",
+}
+"""Options by words that other tools have for them, where a command has the former."""
 _NUMBER = re.compile(r"0?\.\d+|[01]\.0*")
 
 
@@ -32,12 +47,16 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
     if option in _OVERWRITING and "--out" in known:
         in_place = ", or use --in-place" if "--in-place" in known else ""
         return Advice(f"{message}: results never replace anything. Choose another -o{in_place}")
+    if path == "roboreel" and len(words) > 1:
+        after = [word for word in words if word != option]
+        return Advice(f"{message}: options follow the command", ((typed([*after, option]), ""),))
     if option == "--in-place" and "--out" in known:
         return Advice(f"{message}: give a folder for the result with -o DST")
     if "--into" in known and (parts := _as_parts(words, known)) is not None:
         return Advice(message, ((typed(parts), ""),))
     spelled = option.replace("_", "-").lower()
-    near = [spelled] if spelled in known else _near(spelled, known)
+    near = [name for name in (spelled, _MEANT.get(spelled, "")) if name in known]
+    near = near[:1] or _near(spelled, known)
     lines = [(typed(_renamed(words, option, name)), "") for name in near]
     return Advice(message, tuple(lines or [(f"{path} --help", "")]))
 

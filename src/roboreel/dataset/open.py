@@ -39,6 +39,8 @@ from roboreel.storage.staging import moved_original
 from roboreel.storage.tables import read_table
 from roboreel.storage.video.packet_index import INDEX_FILE
 
+GIVE_FOLDER = "give the folder that holds 'meta'"
+"""What to do where there is no `info.json`, and none above or inside the folder either."""
 _LEVELS = 3
 """Folders of a dataset within each other, such as `videos/camera/chunk-000`."""
 _SHOWN_LINKS = 20
@@ -191,7 +193,7 @@ def _documents(files: tuple[str, ...]) -> list[str]:
 
 def _no_info(root: Root, files: tuple[str, ...]) -> Problem:
     inner = sorted({name[: -len(INFO) - 1] for name in files if name.endswith(f"/{INFO}")})
-    action = "give the folder that holds 'meta'"
+    action = GIVE_FOLDER
     if inner:
         action = f"did you mean '{inner[0]}' inside it?"
     elif above := _dataset_above(root):

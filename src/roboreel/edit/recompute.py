@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from roboreel.edit.relative_actions import RelativeActions, relative_components
 from roboreel.edit.view_data import AnyView, ViewData
 from roboreel.edit.write_options import require_choice
-from roboreel.errors import UnknownNameError, UsageError
+from roboreel.errors import UnknownNameError, UsageError, listed
 from roboreel.format.depth import has_camera_stats
 from roboreel.stats.feature_stats import quantile_name
 from roboreel.stats.sampling import OWN, RELEASES, StatsProfile
@@ -86,7 +86,7 @@ def refuse_unknown(view: ViewData, features: Iterable[str], cameras: CameraChoic
     require_choice("cameras", cameras, get_args(CameraChoice))
     known = {name for source in view.sources for name in source.model.info.features}
     for name in sorted(set(features) - known):
-        raise UnknownNameError(f"no feature '{name}': the dataset has {', '.join(sorted(known))}")
+        raise UnknownNameError(f"no feature '{name}': the dataset has {listed(sorted(known))}")
 
 
 def _why(name: str, view: ViewData) -> str:

@@ -540,7 +540,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "a moment and a range": (
         2,
         ["trim", "{source}", "--start", "1f", "--frames", "1:", *OUT],
-        "expected one kind of range",
+        "give ranges in one way only",
     ),
     "no threshold": (2, ["trim", "{source}", "--still", "x", *OUT], "a number, or `suggest`"),
     "a suggestion, written": (2, ["trim", "{source}", "--still", "suggest", *OUT], "only prints"),
@@ -567,7 +567,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "still and frames": (
         2,
         ["trim", "{source}", "--still", "0", "--episode", "0", "--frames", "0:1", *OUT],
-        "expected one kind of range: --still",
+        "give ranges in one way only: --start and --end, --still",
     ),
     "episodes alone": (
         2,

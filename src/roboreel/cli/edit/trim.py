@@ -37,7 +37,8 @@ def trim(
         typer.Option(
             "--episode",
             metavar="N",
-            help="Trim this episode to the --frames that follow. Repeatable.",
+            help="Trim only this episode: to the --frames that follow, or by --start, --end, --still."
+            " Repeatable.",
         ),
     ] = None,
     frames: Annotated[
@@ -101,6 +102,8 @@ def trim(
         roboreel trim my_dataset --start 0.5 --end -1.0 -o trimmed
         roboreel trim my_dataset --episode 3 --frames 10:200 --in-place
     """
+    if episode and not frames and episodes is None and any((start, end, still)):
+        episodes, episode = ",".join(map(str, episode)), None
     edits = [episode, frames, ranges, start, end, still, episodes]
     if only_prints(options, edits, "--frames, --start, --end, --ranges, --still"):
         show_episodes(options.view(source), as_json=options.as_json)
@@ -109,10 +112,7 @@ def trim(
     pairs = not alone and (bool(episode) or bool(frames) or ranges is not None)
     ways = [pairs, alone, start is not None or end is not None, still is not None]
     if sum(ways) > 1 or (alone and ranges is not None):
-        raise UsageError(
-            "expected one kind of range: --still EPS; --start and --end; a single --frames; or --episode N"
-            " --frames A:B pairs and --ranges"
-        )
+        raise UsageError("give ranges in one way only: --start and --end, --still, or --frames")
     if pairs and episodes is not None:
         raise UsageError(
             "--episodes works with --start, --end, --still and a single --frames, but not with --episode"
