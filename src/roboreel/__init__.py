@@ -198,7 +198,20 @@ _OF_TORCH = (
     "remove_feature",
     "split_dataset",
 )
-_MEANT = {"load_dataset": "open", "merge": "concat"}
+_MEANT = {
+    "concatenate": "roboreel.concat([a, b])",
+    "delete": "roboreel.open(path).delete([3])",
+    "info": "print(roboreel.open(path))",
+    "keep": "roboreel.open(path).keep([3])",
+    "load": "roboreel.open(path)",
+    "load_dataset": "roboreel.open(path)",
+    "merge": "roboreel.concat([a, b])",
+    "push": "from roboreel.hub import push",
+    "resample": "roboreel.open(path).resample(10)",
+    "save": "roboreel.write(view, out=path)",
+    "split": 'roboreel.open(path).split({"train": 0.8, "val": 0.2})',
+    "trim": "roboreel.open(path).trim({3: (10, None)})",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -206,8 +219,9 @@ def __getattr__(name: str) -> object:
         text = f"'{name}' is in roboreel.torch: from roboreel.torch import {name}"
         raise ImportError(text, name="roboreel")
     if name not in __all__:
-        hint = f": see roboreel.{_MEANT[name]}" if name in _MEANT else ""
-        raise AttributeError(f"module 'roboreel' has no attribute '{name}'{hint}")
+        if name in _MEANT:
+            raise AttributeError(f"roboreel has no '{name}': use {_MEANT[name]}")
+        raise AttributeError(f"module 'roboreel' has no attribute '{name}'")
     module = importlib.import_module(f"roboreel.{_HOME.get(name, 'errors')}")
     value = getattr(module, "open_source" if name == "open" else name)
     globals()[name] = value

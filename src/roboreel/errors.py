@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -65,6 +66,37 @@ def listed(items: Sequence[object]) -> str:
     """Items for a message; only the first ones if there are many."""
     shown = ", ".join(repr(item) for item in items[:_SHOWN]) or "none"
     return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
+
+
+def ranged(numbers: Iterable[int]) -> str:
+    """Numbers for a message, as half-open ranges: `3, 100:157` are 3 and 100 to 156; of many, the first."""
+    found: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if found and number == found[-1][1]:
+            found[-1][1] += 1
+        else:
+            found.append([number, number + 1])
+    shown = [
+        f"{a}:{b}" if b - a > 2 else ", ".join(map(str, range(a, b))) for a, b in found[:_SHOWN]
+    ]
+    left = sum(b - a for a, b in found[_SHOWN:])
+    return ", ".join(shown) + (f" and {left} more" if left else "")
+
+
+def require_keywords(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `TypeError`, as Python does, if a function has no argument of a name; suggests near ones.
+
+    Args:
+        function: its name, for the message.
+        given: names of keyword arguments.
+        known: those that it has.
+    """
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            near = " or ".join(get_close_matches(name, names, 2))
+            advice = f"did you mean {near}?" if near else f"it takes {', '.join(names)}"
+            raise TypeError(f"{function}() has no argument '{name}': {advice}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

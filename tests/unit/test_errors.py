@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from roboreel.errors import (
     UnknownNameError,
     UsageError,
     counted,
+    ranged,
 )
 from roboreel.testing import make_dataset
 
@@ -87,3 +89,35 @@ def test_what_users_would_catch_is_raised(tmp_path: Path) -> None:
 def test_counted(number: int, said: str) -> None:
     assert counted(number, "episode") == said
     assert counted(number, "entry", "entries").endswith("entry" if number == 1 else "entries")
+
+
+def test_many_numbers_are_told_as_ranges() -> None:
+    assert ranged([3, 1, *range(100, 157), 200]) == "1, 3, 100:157, 200"
+    assert ranged(range(0, 100, 2)).endswith(", 36, 38 and 30 more")
+    assert ranged([]) == ""
+
+
+def test_one_call_names_what_is_expected(tmp_path: Path) -> None:
+    dataset = roboreel.open(make_dataset(tmp_path / "a", episodes=(3, 2), cameras={}))
+    wrong: Any = [0.8, 0.2]
+    with pytest.raises(OutOfRangeError, match="no episode 2:50: the dataset has 0, 1"):
+        dataset.keep(range(1, 50))
+    with pytest.raises(UsageError, match=r"expected names: \{.train.: 0.8"):
+        dataset.split(wrong)
+    with pytest.raises(UsageError, match=r"check\(\) takes one dataset"):
+        roboreel.check(wrong)
+    with pytest.raises(
+        UsageError, match=r"open\(\) takes the path, URL or reference of one dataset"
+    ):
+        roboreel.open(wrong)
+    with pytest.raises(UnknownNameError, match="unknown column 'acton'"):
+        roboreel.reader(dataset, columns=["acton"])
+
+
+def test_names_of_commands_lead_to_functions() -> None:
+    with pytest.raises(
+        AttributeError, match=r"roboreel has no 'merge': use roboreel\.concat\(\[a, b\]\)"
+    ):
+        roboreel.merge  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'dif'"):
+        roboreel.dif  # noqa: B018

@@ -23,7 +23,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.view import View
-from roboreel.errors import DatasetError, Problem, StorageError
+from roboreel.errors import DatasetError, Problem, StorageError, UsageError, require_keywords
 from roboreel.executors.make_executor import make_executor
 from roboreel.executors.worker_options import WorkerChoice, WorkerKeywords, WorkerOptions
 from roboreel.executors.worker_pool import cluster_session
@@ -85,6 +85,9 @@ def check(
         >>> roboreel.check(source).problems
         ()
     """
+    require_keywords("check", options, WorkerKeywords.__annotations__)
+    if not isinstance(dataset, (Dataset, View, str, os.PathLike)):
+        raise UsageError(f"check() takes one dataset, a view or a path, got {dataset!r}")
     how = _How(decode, WorkerOptions(**options))
     with listening(progress), cluster_session(how.workers):
         return _check(dataset, how, follow_links=follow_links)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from roboreel.cli.output import emit_json, heading, say, table
-from roboreel.cli.settings import Found, config_file, found_settings
+from roboreel.cli.output import emit_json, heading, say, table, tell
+from roboreel.cli.settings import Found, config_file, found_settings, near_names, unknown_variables
 from roboreel.cli.shared_options import JsonOption
 
 
@@ -21,13 +21,22 @@ def config(as_json: JsonOption = False) -> None:
     """
     found = [*found_settings()]
     path = config_file()
+    for name in unknown_variables():
+        near = near_names(name.partition("_")[2])
+        meant = f": did you mean ROBOREEL_{near[0].upper()}?" if near else ""
+        tell(f"warning: the variable {name} is no setting and is ignored{meant}")
     if as_json:
         emit_json(
             {
                 "file": path,
                 "exists": os.path.isfile(path),
                 "settings": {
-                    one.setting.name: {"value": one.value, "origin": one.origin} for one in found
+                    one.setting.name: {
+                        "value": one.setting.built_in if one.value is None else one.value,
+                        "default": one.setting.default,
+                        "origin": one.origin,
+                    }
+                    for one in found
                 },
             }
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from roboreel.cli.output import emit_json, heading, problems, say, table, tell
 from roboreel.cli.planned_files import planned_rows
 from roboreel.cli.shared_options import Form
-from roboreel.errors import Problem, counted
+from roboreel.errors import Problem, counted, ranged
 from roboreel.plan.plan import Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.runner.run_report import Report
@@ -63,9 +63,10 @@ def show_report(report: Report) -> None:
     ]
     if report.cameras:
         copied = f"{counted(report.packets_copied, 'packet')} copied and verified"
-        encoded = f", {counted(report.frames_encoded, 'frame')} re-encoded"
-        done = copied + (encoded if report.frames_encoded else ", none re-encoded")
-        rows.append(("videos", counted(report.video_files, "file"), done))
+        encoded = f"{counted(report.frames_encoded, 'frame')} re-encoded"
+        done = [copied] if report.packets_copied or not report.frames_encoded else []
+        done.append(encoded if report.frames_encoded else "none re-encoded")
+        rows.append(("videos", counted(report.video_files, "file"), ", ".join(done)))
     if report.measured:
         rows.append(("statistics", f"{report.measured:,} computed", "one per camera and episode"))
     if report.files_copied:
@@ -116,5 +117,5 @@ def _show_skipped(skipped: tuple[Problem, ...]) -> None:
 
 
 def _named(episodes: set[int], dataset: str | None) -> str:
-    numbers = ", ".join(map(str, sorted(episodes)))
+    numbers = ranged(episodes)
     return numbers if dataset is None else f"{numbers} of '{dataset}'"

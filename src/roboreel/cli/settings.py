@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from roboreel.dataset.user_files import read_text
@@ -17,6 +18,9 @@ else:
     import tomli as tomllib
 
 FILE = "roboreel.toml"
+_PREFIX = "ROBOREEL_"
+CACHE = f"{_PREFIX}CACHE"
+"""The variable that names the cache folder, which is no option."""
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -28,6 +32,9 @@ class Setting:
     """Of the parameter of commands, and the key in the file."""
     default: str
     """The default, in words."""
+    built_in: Any
+    """The default as a value; None if it depends on the dataset or command. Typed `Any`: settings have values
+    of several types."""
     expected: str
     """The expected value, in words."""
     parse: Callable[[Any], Any]
@@ -41,7 +48,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """Name in the environment."""
-        return "ROBOREEL_" + self.name.upper()
+        return _PREFIX + self.name.upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +93,33 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return parse
 
 
-def _choice(name: str, default: str, *choices: str) -> Setting:
-    return Setting(name, default, f"one of {', '.join(choices)}", _one_of(*choices))
+def _choice(name: str, default: str, built_in: str | None, *choices: str) -> Setting:
+    return Setting(name, default, built_in, f"one of {', '.join(choices)}", _one_of(*choices))
 
 
 _YES = "true or false"
 SETTINGS = (
-    Setting("workers", "1", "an integer of 1 or more", _whole),
-    _choice("executor", "process or serial, as needed", "serial", "thread", "process", "ray"),
-    Setting("timeout_factor", "1.0", "a number of 0 or more", _number(0)),
-    _choice("video_backend", "pyav", "pyav", "torchcodec", "decord"),
-    _choice("timestamps", "regular; in edits: keep", "regular", "keep"),
+    Setting("workers", "1", 1, "an integer of 1 or more", _whole),
+    _choice("executor", "process or serial, as needed", None, "serial", "thread", "process", "ray"),
+    Setting("timeout_factor", "1.0", 1.0, "a number of 0 or more", _number(0)),
+    _choice("video_backend", "pyav", "pyav", "pyav", "torchcodec", "decord"),
+    _choice("timestamps", "regular; in edits: keep", None, "regular", "keep"),
     Setting(
-        "data_file_mb", "the dataset's own, else 100", "a positive number of MiB", _number(1e-6)
+        "data_file_mb",
+        "the dataset's own, else 100",
+        None,
+        "a positive number of MiB",
+        _number(1e-6),
     ),
     Setting(
-        "video_file_mb", "the dataset's own, else 200", "a positive number of MiB", _number(1e-6)
+        "video_file_mb",
+        "the dataset's own, else 200",
+        None,
+        "a positive number of MiB",
+        _number(1e-6),
     ),
-    Setting("follow_links", "false", _YES, _boolean),
-    Setting("quiet", "false", _YES, _boolean),
+    Setting("follow_links", "false", False, _YES, _boolean),
+    Setting("quiet", "false", False, _YES, _boolean),
 )
 """What chooses episodes, names a result or leaves something out has no setting: that is said each time."""
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -160,6 +175,17 @@ def filled(context: Any) -> None:
             context.params[name] = found.value
 
 
+def near_names(name: str) -> list[str]:
+    """The setting that is most likely meant by an unknown name."""
+    return get_close_matches(name.lower().replace("-", "_"), _BY_NAME, 1, 0.75)
+
+
+def unknown_variables() -> list[str]:
+    """The variables of the environment that look like settings but are none, in alphabetical order."""
+    known = {CACHE, *(setting.variable for setting in SETTINGS)}
+    return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+
+
 def _parsed(setting: Setting, raw: Any, where: str) -> Any:
     try:
         return setting.parse(raw)
@@ -177,6 +203,7 @@ def _read(path: str) -> Mapping[str, Any]:
         raise StorageError(f"'{path}' is not a valid TOML file: {error}") from None
     unknown = sorted(content.keys() - _BY_NAME.keys())
     if unknown:
-        known = ", ".join(_BY_NAME)
-        raise UsageError(f"'{path}': unknown setting '{unknown[0]}': expected one of {known}")
+        near = near_names(unknown[0])
+        advice = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(_BY_NAME)}"
+        raise UsageError(f"'{path}': unknown setting '{unknown[0]}': {advice}")
     return content

@@ -116,7 +116,7 @@ VerboseOption = Annotated[
         "-v",
         count=True,
         callback=log_more,
-        help="Log each step on stderr; -vv logs details.",
+        help="Log each step on stderr.",
         rich_help_panel=OUTPUT,
         show_default=False,
     ),

@@ -6,8 +6,6 @@ import logging
 
 from roboreel.cli.output import tell
 
-_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
-
 
 class _OnStderr(logging.Handler):
     """Prints records by the function that prints all messages."""
@@ -18,10 +16,10 @@ class _OnStderr(logging.Handler):
 
 
 def log_more(times: int) -> int:
-    """Print records of level INFO for `-v`, of DEBUG for `-vv`; returns `times`."""
+    """Print records of level INFO on stderr; returns `times`."""
     if times:
         logger = logging.getLogger("roboreel")
-        logger.setLevel(_LEVELS[min(times, len(_LEVELS) - 1)])
+        logger.setLevel(logging.INFO)
         if not any(isinstance(one, _OnStderr) for one in logger.handlers):
             handler = _OnStderr()
             handler.setFormatter(logging.Formatter("%(relativeCreated)7.0f ms  %(message)s"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -148,6 +149,21 @@ def _added(
     shape = fields.frames("shape").tolist()
     name, dtype = fields.text("feature"), fields.text("dtype")
     return view.add(name, column, dtype=dtype, shape=shape, names=fields.json("names"))
+
+
+def retargeted(view: View, given: Mapping[str, Any]) -> View:
+    """The view with other options; what is not given stays as it was last asked for.
+
+    Args:
+        view: the view.
+        given: fields of `WriteOptions`.
+    """
+    if not given:
+        return view
+    again = {"to", "data_file_mb", "video_file_mb"} & given.keys()
+    asked = asked_options(view)
+    resolved = {"timestamps": asked.timestamps, "regroup": asked.regroup} if again else {}
+    return view.written_as(replace(view.options, **{**resolved, **given}))
 
 
 def asked_options(view: View) -> WriteOptions:

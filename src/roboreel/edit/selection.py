@@ -12,7 +12,7 @@ from roboreel.edit.episode_slices import END
 from roboreel.edit.tasks import TasksFrom, having_task, refuse_tasks_from
 from roboreel.edit.view_data import AnyView, ViewData, whole_number
 from roboreel.edit.write_options import names_in
-from roboreel.errors import UsageError, counted, listed
+from roboreel.errors import UsageError, counted, listed, ranged
 from roboreel.types import Bools, Int64, Json
 
 FrameRange: TypeAlias = tuple[int | None, int | None]
@@ -112,7 +112,7 @@ def whole_order(view: ViewData, order: Sequence[int]) -> Int64:
     missing = set(range(len(view.slices))) - set(positions.tolist())
     if missing:
         numbers = view.numbers[sorted(missing)].tolist()
-        raise UsageError(f"the order leaves out episode {listed(numbers)}: name each episode once")
+        raise UsageError(f"the order leaves out episode {ranged(numbers)}: name each episode once")
     return positions
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from roboreel.edit import selection
 from roboreel.edit.tasks import TasksFrom, first_tasks
 from roboreel.edit.view_data import AnyView, ViewData
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, ranged
 from roboreel.types import Int64
 
 Fractions: TypeAlias = Literal["whole", "lerobot"]
@@ -28,6 +28,8 @@ def divided(
     fractions: Fractions = "whole",
 ) -> dict[str, Int64]:
     """Positions of the episodes of each part: see `Verbs.split`."""
+    if not isinstance(into, Mapping):
+        raise UsageError(f'the parts are {into!r}, expected names: {{"train": 0.8, "val": 0.2}}')
     if not into:
         raise UsageError("name the parts: name=0.8 or name=0:10")
     if fractions not in get_args(Fractions):
@@ -171,7 +173,7 @@ def _refuse_overlap(view: ViewData, parts: Mapping[str, Int64]) -> None:
                 raise UsageError(f"episode {numbers[position]} is in '{other}' and in '{name}'")
     missing = sorted(set(range(len(view.slices))) - set(owner))
     if missing:
-        shown = ", ".join(str(numbers[position]) for position in missing[:20])
+        shown = ranged(numbers[missing].tolist())
         raise UsageError(
             f"no part has episode {shown}: name each episode once, choose the part that takes the rest"
             " (rest=NAME), or keep only some episodes first"

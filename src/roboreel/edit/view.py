@@ -286,7 +286,7 @@ class Verbs(Viewable):
     def with_target(
         self, to: str | FormatVersion | None = None, **options: Unpack[WriteKeywords]
     ) -> View:
-        """Say as what to write it.
+        """Set the version and the options to write it with.
 
         Args:
             to: the version; by default that of the first dataset.
@@ -298,7 +298,7 @@ class Verbs(Viewable):
         return self.written_as(WriteOptions(to=to, **options))
 
     def written_as(self, options: WriteOptions) -> View:
-        """Say as what to write it, with options as a value: see `with_target`."""
+        """Set the options to write it with, as a value: see `with_target`."""
         view = self.as_view()
         versions = [source.model.info.version for source in view.sources]
         resolved = replace(view, options=options.resolved(view.options, versions))

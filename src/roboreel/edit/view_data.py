@@ -16,14 +16,12 @@ from roboreel.edit.opened import Opened
 from roboreel.edit.recipe import Recipe, Step
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.write_options import WriteOptions
-from roboreel.errors import OutOfRangeError, UsageError, listed
+from roboreel.errors import OutOfRangeError, UsageError, ranged
 from roboreel.format.encoding import Encoding
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.stats.sampling import OWN, SamplingProfile, StatsProfile
 from roboreel.types import Int64
-
-_SHOWN_RANGES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +204,11 @@ class ViewData:
         unknown = sorted({number for number in wanted if number not in position})
         if unknown:
             raise OutOfRangeError(
-                f"no episode {listed(unknown)}: the dataset has {_ranges(numbers)}"
+                f"no episode {ranged(unknown)}: the dataset has {ranged(numbers.tolist())}"
             )
         twice = sorted(number for number, times in Counter(wanted).items() if times > 1)
         if twice:
-            raise UsageError(f"episode {listed(twice)} is named twice")
+            raise UsageError(f"episode {ranged(twice)} is named twice")
         return np.array([position[number] for number in wanted], dtype=np.int64)
 
 
@@ -227,12 +225,3 @@ def whole_number(number: object, what: str = "the number of an episode") -> int:
     if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
         raise UsageError(f"{number!r} is not {what}")
     return int(number.__index__())
-
-
-def _ranges(numbers: Int64) -> str:
-    """Numbers as half-open ranges."""
-    ordered = np.unique(numbers)
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(ordered) != 1) + 1])
-    stops = np.append(starts[1:], len(ordered)) - 1
-    spans = [f"{ordered[a]}:{ordered[b] + 1}" for a, b in zip(starts, stops, strict=True)]
-    return ", ".join(spans[:_SHOWN_RANGES]) + (" …" if len(spans) > _SHOWN_RANGES else "")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast, get_args, get_type_hints
 
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, require_keywords
 from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.types import Json
@@ -50,8 +51,8 @@ class WriteOptions:
         to: version to write; by default that of the first dataset.
         timestamps: `regular` writes irregular timestamps as k / fps and keeps the originals in
             `source_timestamp`; `keep` copies them. By default `keep` where the version stays.
-        on_broken: `fail` refuses where an episode cannot be written (where cameras are to be measured, the
-            run does, after that: see `Plan.refused`); `skip` leaves such episodes out.
+        on_broken: `fail` refuses if an episode cannot be written; `skip` leaves such episodes out. If cameras
+            have to be measured, the run refuses after it has measured the others: see `Plan.refused`.
         allow_reencode: re-encode episodes that start inside a GOP where the result has a file per episode.
         reencoding: how to encode these, and what `resample` encodes; by default near the quality and rate
             of the source.
@@ -202,7 +203,8 @@ def require_choice(name: str, value: object, choices: Collection[str]) -> None:
 def lists_options(*classes: type[Any]) -> Callable[[_Function], _Function]:
     """Decorate a function that takes the fields of these dataclasses as `**keywords`.
 
-    Its signature and its docstring list them one by one, so that `help()` does.
+    Its signature and its docstring list them one by one, so that `help()` does. An unknown keyword is a
+    `TypeError` that names the function.
     """
 
     def decorated(function: _Function) -> _Function:
@@ -220,14 +222,21 @@ def lists_options(*classes: type[Any]) -> Callable[[_Function], _Function]:
             if field.name not in signature.parameters
         ]
         shown = signature.replace(parameters=[*own, *listed])
-        function.__signature__ = shown  # type: ignore[attr-defined]
+        known = [name for name in shown.parameters if name not in ("self", "cls")]
+
+        @functools.wraps(function)
+        def checked(*args: Any, **keywords: Any) -> Any:  # as the function has them
+            require_keywords(function.__name__, keywords, known)
+            return function(*args, **keywords)
+
+        checked.__signature__ = shown  # type: ignore[attr-defined]
         kept = {name: one.annotation for name, one in shown.parameters.items() if name != "self"}
-        function.__annotations__ = {**kept, "return": signature.return_annotation}
+        checked.__annotations__ = {**kept, "return": signature.return_annotation}
         if function.__doc__:  # python -OO has none
             every = "".join(_described(one, {field.name for field in listed}) for one in classes)
             text = inspect.cleandoc(function.__doc__)
-            function.__doc__ = re.sub(r"^    \*\*\w+: .*\n", every, text, flags=re.MULTILINE)
-        return function
+            checked.__doc__ = re.sub(r"^    \*\*\w+: .*\n", every, text, flags=re.MULTILINE)
+        return cast(_Function, checked)
 
     return decorated
 

@@ -9,6 +9,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import ViewFile, is_view_file
 from roboreel.dataset.view_open import ViewOpener
 from roboreel.edit.view import View
+from roboreel.errors import UsageError
 from roboreel.hub.open_reference import Needs, open_reference
 
 
@@ -19,6 +20,10 @@ def open_source(
     needs: Needs = "everything",
 ) -> Dataset | View:
     """Open a dataset, or the view that a view file describes: see `open_reference` and `open_view`."""
+    if not isinstance(location, (str, os.PathLike)):
+        raise UsageError(
+            f"open() takes the path, URL or reference of one dataset, got {location!r}"
+        )
     if is_view_file(location):
         opener = view_opener(follow_links=follow_links, needs=needs)
         return opener.open(ViewFile(location))

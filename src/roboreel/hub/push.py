@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import UsageError, counted
+from roboreel.errors import UsageError, counted, require_keywords
 from roboreel.hub.card_previews import card_previews
 from roboreel.hub.client import Token, quiet, retried
 from roboreel.hub.dataset_card import CARD, push_card
@@ -56,6 +56,7 @@ def push(
         StorageError, DatasetError: the dataset cannot be read, or changed during the push.
         MissingDependencyError: the extra `hub` is not installed.
     """
+    require_keywords("push", options, PushKeywords.__annotations__)
     chosen = PushOptions(**options)  # type: ignore[arg-type]  # it makes tuples of what it is given
     if not is_repo_id(repo_id):
         raise UsageError(f"'{repo_id}' is not the name of a dataset on the Hub: expected user/name")

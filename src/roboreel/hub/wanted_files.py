@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.pull_record import Selection
-from roboreel.errors import UsageError, listed
+from roboreel.errors import UsageError, listed, ranged
 from roboreel.format import v2
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 
@@ -55,7 +55,7 @@ def _rows(dataset: Dataset, episodes: Sequence[int] | None) -> list[int]:
     unknown = [number for number in episodes if number not in row_of]
     if unknown:
         last = f": its last episode is {numbers[-1]}" if numbers else ""
-        raise UsageError(f"the dataset does not have episode {listed(unknown)}{last}")
+        raise UsageError(f"the dataset does not have episode {ranged(unknown)}{last}")
     return [row_of[number] for number in episodes]
 
 

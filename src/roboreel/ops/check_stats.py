@@ -15,7 +15,7 @@ from roboreel.checking.stored_matrices import StoredFeature
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.view import whole_view
-from roboreel.errors import DatasetError, PlanError, StorageError
+from roboreel.errors import DatasetError, PlanError, StorageError, require_keywords
 from roboreel.executors.jobs import JobFailure
 from roboreel.executors.make_executor import make_executor
 from roboreel.executors.worker_options import WorkerKeywords, WorkerOptions
@@ -65,6 +65,7 @@ def check_stats(
         StorageError, DatasetError: the dataset cannot be read.
         RunError: a worker process died.
     """
+    require_keywords("check_stats", options, WorkerKeywords.__annotations__)
     how = WorkerOptions(**options)
     dataset = dataset if isinstance(dataset, Dataset) else open_reference(dataset)
     chosen = None if features is None else set(features)

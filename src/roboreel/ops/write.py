@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import dataset_below, open_dataset
+from roboreel.edit.replay import retargeted
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import DatasetError, UsageError
@@ -46,6 +47,16 @@ if TYPE_CHECKING:
 
 class ConvertKeywords(WriteKeywords, RunKeywords, total=False):
     """Arguments of `convert` besides the version and the output, for type checkers."""
+
+
+class TargetKeywords(WriteKeywords, total=False):
+    """The fields of `WriteOptions` as keyword arguments, for type checkers."""
+
+    to: str | FormatVersion | None
+
+
+class ViewKeywords(TargetKeywords, RunKeywords, total=False):
+    """Arguments of `write` besides the output, for type checkers."""
 
 
 @lists_options(WriteOptions)
@@ -117,7 +128,8 @@ def convert(
         >>> roboreel.convert(source, to="v3.0", out=folder / "b").frames
         8
     """
-    what, how = _divided(options)
+    what, given = _apart(options)
+    how = RunOptions(**given)
     if how.leftovers == "resume" and (done := finished_report(dataset, out)) is not None:
         return done
     with listening(progress), cluster_session(how):
@@ -125,12 +137,11 @@ def convert(
         return run(plan, how)
 
 
-def _divided(given: Mapping[str, Any]) -> tuple[WriteKeywords, RunOptions]:
-    """Split keyword arguments into those about what to write, and the options of the run."""
+def _apart(given: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Split keyword arguments into those about what to write, and those about the run."""
     names = {one.name for one in fields(RunOptions)}
-    how = RunOptions(**{name: given[name] for name in given if name in names})
-    what: Any = {name: given[name] for name in given if name not in names}
-    return what, how
+    how = {name: given[name] for name in given if name in names}
+    return {name: given[name] for name in given if name not in names}, how
 
 
 @lists_options(RunOptions)
@@ -191,6 +202,7 @@ def run(
         )
 
 
+@lists_options(WriteOptions)
 def plan_write(
     view: Dataset | View,
     *,
@@ -198,6 +210,7 @@ def plan_write(
     in_place: bool = False,
     workers: WorkerChoice = 1,
     surveys: dict[str, Inventory] | None = None,
+    **options: Unpack[TargetKeywords],
 ) -> Plan:
     """Plan to write a view. Nothing is written.
 
@@ -208,13 +221,14 @@ def plan_write(
             name.
         workers: processes that may read the files, if there are many; or `RunOptions` that say where.
         surveys: surveys of datasets by their paths, to share between plans; new ones are added.
+        **options: the fields of `WriteOptions`; those that are not given are as `with_target` last set them.
 
     Raises:
         UsageError: an argument is wrong, or the output exists.
         StorageError: a dataset cannot be read.
         PlanError: the view cannot be written as requested; carries every reason.
     """
-    view = view_of(view, "write")
+    view = retargeted(view_of(view, "write"), options)
     require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("say where to write: give either a new folder (out=DST) or in_place=True")
@@ -225,7 +239,7 @@ def plan_write(
     return replace(plan, out=path, in_place=in_place)
 
 
-@lists_options(RunOptions)
+@lists_options(WriteOptions, RunOptions)
 def write(
     view: Dataset | View,
     options: RunOptions | None = None,
@@ -233,7 +247,7 @@ def write(
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     progress: ProgressChoice = None,
-    **keywords: Unpack[RunKeywords],
+    **keywords: Unpack[ViewKeywords],
 ) -> Report:
     """Write a view: `run(plan_write(…))`.
 
@@ -246,7 +260,7 @@ def write(
         in_place: replace the only dataset instead of writing to `out`; the original is kept under another
             name.
         progress: as in `convert`.
-        **keywords: the fields of `RunOptions`.
+        **keywords: the fields of `WriteOptions` and `RunOptions`.
 
     Raises:
         UsageError, StorageError, PlanError: as `plan_write`.
@@ -263,13 +277,15 @@ def write(
         raise UsageError(
             f"options is {options!r}, expected RunOptions: name the folder, out={options!r}"
         )
-    options = replace(options or RunOptions(), **keywords)
+    what, how = _apart(keywords)
+    options = replace(options or RunOptions(), **how)
     if options.leftovers == "resume":
         done = finished_report(view.as_view().sources[0].dataset.url, out)
         if done is not None:
             return done
     with listening(progress), cluster_session(options):
-        return run(plan_write(view, out=out, in_place=in_place, workers=options), options)
+        plan = plan_write(view, out=out, in_place=in_place, workers=options, **what)
+        return run(plan, options)
 
 
 def _global_stats(source: Dataset, plan: Plan) -> Stats:

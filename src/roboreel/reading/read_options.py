@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypedDict
 
-from roboreel.errors import UsageError, listed
+from roboreel.errors import UnknownNameError, UsageError, listed
 from roboreel.format.feature import Feature
 
 _MIB = 1 << 20
@@ -181,7 +181,7 @@ def _require_known(
 ) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise UsageError(
+        raise UnknownNameError(
             f"unknown {what} {listed(unknown)}: expected one of {listed(sorted(known))}"
         )
 

@@ -24,7 +24,7 @@ class RunOptions(WorkerOptions):
     """How to run a plan.
 
     Args:
-        workers: processes to use; of a Ray cluster tasks at a time, where 1 stands for all its CPUs.
+        workers: processes to use. On a Ray cluster: tasks that run at a time; 1 uses all its CPUs.
         executor: `serial`, `thread`, `process`, or `ray` for a cluster (extra `ray`); by default `process`
             if there are several workers or an op decodes, because only a process can be stopped if it hangs
             or crashes.

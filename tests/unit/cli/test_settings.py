@@ -35,9 +35,12 @@ def test_the_environment_counts_before_the_file(
     monkeypatch.setenv("ROBOREEL_WORKERS", "3")
     told = json.loads(roboreel("config", "--json").out)
     assert (told["file"], told["exists"]) == (str(file), True)
-    assert told["settings"]["workers"] == {"value": 3, "origin": "environment"}
-    assert told["settings"]["executor"] == {"value": "thread", "origin": str(file)}
-    assert told["settings"]["quiet"] == {"value": None, "origin": "default"}
+    assert told["settings"]["workers"] == {"value": 3, "default": "1", "origin": "environment"}
+    executor = told["settings"]["executor"]
+    assert (executor["value"], executor["origin"]) == ("thread", str(file))
+    assert told["settings"]["quiet"] == {"value": False, "default": "false", "origin": "default"}
+    assert told["settings"]["data_file_mb"]["value"] is None
+    assert told["settings"]["data_file_mb"]["default"] == "the dataset's own, else 100"
     shown = roboreel("config").out
     assert "--workers         3" in shown
     assert "ROBOREEL_WORKERS" in shown
@@ -82,3 +85,19 @@ def test_a_wrong_variable_is_named(
     monkeypatch.setenv("ROBOREEL_TIMEOUT_FACTOR", "-1")
     told = "error: ROBOREEL_TIMEOUT_FACTOR: '-1' is not valid: expected a number of 0 or more\n"
     assert roboreel("delete", source).err == told
+
+
+def test_a_misspelled_variable_or_key_is_told(
+    roboreel: Roboreel, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOREEL_WORKER", "4")
+    monkeypatch.setenv("ROBOREEL_CACHE", "off")
+    done = roboreel("config")
+    told = (
+        "the variable ROBOREEL_WORKER is no setting and is ignored: did you mean ROBOREEL_WORKERS?"
+    )
+    assert (done.code, done.err) == (0, f"warning: {told}\n")
+    file.write_text("timeout-factor = 2\n", encoding="utf-8")
+    assert (
+        "unknown setting 'timeout-factor': did you mean timeout_factor?" in roboreel("config").err
+    )

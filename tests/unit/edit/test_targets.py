@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import roboreel
+from roboreel.edit.replay import retargeted
 from tests.judge import faults
 from tests.oracle import read
 
@@ -60,3 +61,42 @@ def test_a_mistake_is_one_message(
 ) -> None:
     with pytest.raises(roboreel.UsageError, match=says):
         edit(dataset)
+
+
+def test_a_view_is_written_with_options_of_the_call(
+    dataset: roboreel.Dataset, tmp_path: Path
+) -> None:
+    view = dataset.keep([1, 2]).with_target(drop_audio=True)
+    roboreel.write(view, out=tmp_path / "out", to="v2.1", workers=1)
+    assert read(tmp_path / "out").version == "v2.1"
+    plan = roboreel.plan_write(view, out=tmp_path / "plan", on_broken="skip", video_file_mb=5)
+    assert plan.model.info.video_file_mb == 5
+    options = retargeted(view, {"to": "v2.1", "on_broken": "skip"}).options
+    assert (options.drop_audio, options.on_broken, options.regroup) == (True, "skip", True)
+    assert options.timestamps == "regular"
+    kept = retargeted(view.with_target(timestamps="keep"), {"to": "v2.1"}).options
+    assert kept.timestamps == "keep"
+
+
+TYPO: Any = roboreel  # mypy finds these too
+MISSPELLED: dict[str, tuple[Callable[..., object], str]] = {
+    "write": (lambda d: TYPO.write(d, on_brokn="skip"), "on_broken"),
+    "plan_write": (lambda d: TYPO.plan_write(d, timestamp="keep"), "timestamps"),
+    "convert": (lambda d: TYPO.convert(d, to="v3.0", worker=2), "workers"),
+    "with_target": (lambda d: d.with_target(drop_audi=True), "drop_audio"),
+    "reader": (lambda d: TYPO.reader(d, colums=["action"]), "columns"),
+    "check": (lambda d: TYPO.check(d, worker=2), "workers"),
+    "check_stats": (lambda d: TYPO.check_stats(d, worker=2), "workers"),
+}
+
+
+@pytest.mark.parametrize("function", MISSPELLED)
+def test_an_unknown_argument_names_the_function_and_near_names(
+    dataset: roboreel.Dataset, function: str
+) -> None:
+    call, meant = MISSPELLED[function]
+    with pytest.raises(TypeError) as raised:
+        call(dataset)
+    told = str(raised.value)
+    assert told.startswith(f"{function}() has no argument '")
+    assert f"did you mean {meant}" in told
