@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from roboreel.edit.different_rates import DifferentRatesError
 from roboreel.edit.episode_slices import joined_slices
-from roboreel.edit.feature_mismatch import FeatureMismatch, differences, widest
+from roboreel.edit.feature_mismatch import FeatureMismatch, differences, renames, widest
 from roboreel.edit.features import removed, renamed
 from roboreel.edit.recipe import JoinedParts, Recipe
 from roboreel.edit.view import Verbs, View, view_of
@@ -70,10 +70,12 @@ def concat(
     elif found and features == "pad":
         views = _padded(views, found)
     elif found:
-        lines = "".join(f"\n  - {one}" for one in found)
+        lines = [f"\n  - {one}" for one in found]
+        same = renames([source for view in views for source in view.sources])
+        lines += [f'\nto take them as one camera: rename={{"{a}": "{b}"}}' for a, b in same.items()]
         raise UsageError(
             'the datasets do not have the same features: pass features="common" to keep what all have,'
-            f' features="pad" to fill the gaps with zeros, or rename features{lines}'
+            f' features="pad" to fill the gaps with zeros, or rename features{"".join(lines)}'
         )
     view = _joined(views, rate)
     own = names_in("allow_missing", allow_missing)

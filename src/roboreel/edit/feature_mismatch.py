@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from roboreel.edit.view_data import Source
+from roboreel.errors import counted
 from roboreel.format.declared import wider
 from roboreel.format.feature import INDEX_DTYPES, Feature, arrow_type
+
+_SHOWN = 3
+"""Most datasets that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,29 @@ def widest(name: str, sources: Sequence[Source]) -> Feature:
     return max(declared, key=lambda feature: feature.shape)
 
 
+def renames(sources: Sequence[Source]) -> dict[str, str]:
+    """Cameras that are likely the same by another name: the usual name by the rarer one.
+
+    One is in exactly the datasets that lack the other, and no other camera is.
+    """
+    names = dict.fromkeys(
+        n for source in sources for n, one in source.model.info.features.items() if one.is_camera
+    )
+    having = {
+        name: frozenset(n for n, source in enumerate(sources) if _has(source, name))
+        for name in names
+    }
+    every = frozenset(range(len(sources)))
+    found: dict[str, str] = {}
+    for name, own in having.items():
+        others = [other for other, their in having.items() if their == every - own]
+        alike = [other for other, their in having.items() if their == own]
+        if len(others) == len(alike) == 1 and name not in found and others[0] not in found:
+            rare, usual = sorted((name, others[0]), key=lambda one: (len(having[one]), one == name))
+            found[rare] = usual
+    return found
+
+
 def _of_feature(name: str, sources: Sequence[Source]) -> list[FeatureMismatch]:
     having = [source for source in sources if _has(source, name)]
     if not having:
@@ -48,19 +75,35 @@ def _of_feature(name: str, sources: Sequence[Source]) -> list[FeatureMismatch]:
     first = having[0]
     ours = first.model.info.features[name]
     found = []
-    for source in sources:
-        theirs = source.model.info.features.get(name)
-        if theirs is None or source not in having:
-            has = "has it" if theirs is None else "has its videos"
-            message = f"'{first.dataset.url}' {has}, '{source.dataset.url}' does not"
-            fillable = ours.is_numeric or ours.dtype == "string"
-            found.append(FeatureMismatch(name, message, fillable and not ours.is_camera))
-            continue
-        said = _mismatch(ours, theirs)
+    lacking = [source for source in sources if source not in having]
+    if lacking:
+        fillable = ours.is_numeric or ours.dtype == "string"
+        message = _where(name, having, lacking)
+        found.append(FeatureMismatch(name, message, fillable and not ours.is_camera))
+    differing: dict[tuple[str, bool], list[Source]] = {}
+    for source in having:
+        said = _mismatch(ours, source.model.info.features[name])
         if said is not None:
-            where = f" in '{first.dataset.url}' and '{source.dataset.url}'"
-            found.append(FeatureMismatch(name, said[0] + where, said[1]))
+            differing.setdefault(said, []).append(source)
+    for (text, fillable), others in differing.items():
+        where = f" in '{first.dataset.url}' and {_urls(others)}"
+        found.append(FeatureMismatch(name, text + where, fillable))
     return found
+
+
+def _where(name: str, having: Sequence[Source], lacking: Sequence[Source]) -> str:
+    """Which datasets have a feature, or lack it: the shorter list."""
+    declared = [source for source in lacking if name in source.model.info.features]
+    videos = "its videos are " if len(declared) == len(lacking) else ""
+    if len(having) < len(lacking) or (len(having) == len(lacking) == 1):
+        return f"{videos}only in {_urls(having)}"
+    return f"{videos}missing in {_urls(lacking)}"
+
+
+def _urls(sources: Sequence[Source]) -> str:
+    shown = ", ".join(f"'{source.dataset.url}'" for source in sources[:_SHOWN])
+    more = len(sources) - _SHOWN
+    return shown + (f" and {counted(more, 'other dataset')}" if more > 0 else "")
 
 
 def _has(source: Source, name: str) -> bool:

@@ -126,7 +126,7 @@ def test_one_source_without_a_cameras_videos_stops_a_merge(tmp_path: Path) -> No
     for folder in other.rglob(SIDE):
         shutil.rmtree(folder)
     parts = [roboreel.open(first), roboreel.open(other)]
-    with pytest.raises(roboreel.UsageError, match=f"'{SIDE}': '{first}' has its videos"):
+    with pytest.raises(roboreel.UsageError, match=f"'{SIDE}': its videos are only in '{first}'"):
         roboreel.concat(parts)
     common = roboreel.concat(parts, features="common")
     with pytest.raises(roboreel.PlanError, match=rf'allow_missing=\["{SIDE}"'):
@@ -267,3 +267,29 @@ def test_links_that_lead_out_are_told(tmp_path: Path) -> None:
     plan = roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b")
     (loss,) = plan.losses
     assert loss.startswith("file 'notes.txt': the link leads out")
+
+
+def test_differences_have_a_line_per_feature_and_the_rename(tmp_path: Path) -> None:
+    cameras = {TOP: Camera(height=32, gop=2)}
+    many = [
+        roboreel.open(make_dataset(tmp_path / f"s{n}", episodes=(2,), cameras=cameras))
+        for n in range(5)
+    ]
+    other = many[3].rename({TOP: "observation.images.front"})
+    with pytest.raises(roboreel.UsageError) as raised:
+        roboreel.concat([*many[:3], other, many[4].remove("action")])
+    lines = str(raised.value).splitlines()[1:]
+    urls = [one.url for one in many]
+    assert sorted(lines) == sorted(
+        [
+            f"  - 'action': missing in '{urls[4]}'",
+            f"  - '{TOP}': missing in '{urls[3]}'",
+            f"  - 'observation.images.front': only in '{urls[3]}'",
+            f'to take them as one camera: rename={{"observation.images.front": "{TOP}"}}',
+        ]
+    )
+    merged = roboreel.concat([many[0], other], rename={"observation.images.front": TOP})
+    assert merged.camera_keys == (TOP,)
+    with pytest.raises(roboreel.UsageError) as raised:
+        roboreel.concat([many[0], other])
+    assert str(raised.value).count("rename={") == 1
