@@ -69,10 +69,18 @@ def _short(value: Json) -> str:
     if isinstance(value, list):
         text = _joined(value)
     elif isinstance(value, dict):
-        text = ", ".join(f"{key}={_inner(one)}" for key, one in value.items())
+        text = ", ".join(_entry(key, one) for key, one in value.items())
     else:
         text = str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 2]} …"
+
+
+def _entry(key: str, value: Json) -> str:
+    """A pair of an object: `old=new`, or `camera (vcodec h264, crf 23)`."""
+    if not isinstance(value, dict):
+        return f"{key}={_inner(value)}"
+    told = (f"{name} {_inner(one)}" for name, one in value.items() if one not in (None, {}))
+    return f"{key} ({', '.join(told)})"
 
 
 def _joined(values: Iterable[Json]) -> str:
@@ -80,6 +88,9 @@ def _joined(values: Iterable[Json]) -> str:
 
 
 def _inner(value: Json) -> str:
+    if isinstance(value, dict) and isinstance(value.get("positions"), list):
+        rest = {key: one for key, one in value.items() if key != "positions"}
+        return f"{_inner(rest)}: {_episodes(value['positions'])}"
     if isinstance(value, dict):
         return "/".join(_inner(one) for one in value.values() if one not in (None, {}))
     if isinstance(value, list):

@@ -10,7 +10,7 @@ import pytest
 
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
-from tests.unit.cli.conftest import LENGTHS, Roboreel
+from tests.unit.cli.conftest import LENGTHS, TOP, Roboreel
 
 
 @pytest.fixture
@@ -235,3 +235,11 @@ def test_mistakes_are_one_error(
     assert said in done.err
     assert "Traceback" not in done.err
     assert view.read_bytes() == before
+
+
+def test_what_an_edit_says_is_told_in_words(roboreel: Roboreel, view: Path) -> None:
+    assert roboreel("edit", view, "split", "--into", "a=0.5,b=0.5", "--as-splits").code == 0
+    assert roboreel("edit", view, "encode", "--vcodec", "h264").code == 0
+    shown = roboreel("edit", view, "show").out
+    assert "  1  splits parts a: 2 episodes (0,1), b: 2 episodes (2,3)\n" in shown
+    assert f"  2  encode cameras {TOP} (vcodec h264, pix_fmt yuv420p, g 2, crf 30" in shown

@@ -132,10 +132,10 @@ def _refuse_no_images(source: str, view: View, cameras: Sequence[str]) -> None:
     if not cameras and not videos:
         raise UsageError(f"'{source}' has no camera to re-encode")
     if videos:
+        lacks = "" if cameras else f"'{source}' has no images to turn into video: "
         raise UsageError(
-            f"'{source}' has no images to turn into video, {listed(videos)}"
-            f" {'is' if len(videos) == 1 else 'are'} video already: to re-encode, give a setting such as"
-            " --vcodec h264 or --crf 23"
+            f"{lacks}{listed(videos)} {'is' if len(videos) == 1 else 'are'} video already. To re-encode, give"
+            " a setting such as --vcodec h264 or --crf 23"
         )
 
 
