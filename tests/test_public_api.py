@@ -101,5 +101,5 @@ def test_help_lists_every_option(function: Callable[..., Any], options: tuple[ty
 
 
 def test_unknown_options_are_refused() -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument 'worker'"):
+    with pytest.raises(TypeError, match="no argument 'worker': did you mean workers"):
         roboreel.convert("x", to="v3.0", out="y", worker=2)  # type: ignore[call-arg]
