@@ -28,6 +28,7 @@ from roboreel.probes.table_requests import rows_by_path
 from roboreel.progress.reporter import begin_phase
 from roboreel.progress.work_done import advance
 from roboreel.stats.pixel_counts import histogram_stats
+from roboreel.stats.sample_tolerance import of_other_frames
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
@@ -37,8 +38,6 @@ from roboreel.types import Int64
 _DARK = 20.0
 """Level of 255 that noise in a black frame does not exceed."""
 _TELLING = 4
-_MEAN_OFF, _STD_OFF, _STD_LEAST = 0.1, 2.0, 0.02
-"""Tolerances between stored statistics and those of a small sample of frames."""
 _IMAGE_ROWS = 32
 _IMAGES = "observation.images."
 
@@ -222,10 +221,7 @@ def _compare(
     true_mean, true_std = seen["mean"].reshape(-1), seen["std"].reshape(-1)
     if mean.shape != true_mean.shape:
         return
-    larger, smaller = np.maximum(std, true_std), np.minimum(std, true_std)
-    off = (np.abs(mean - true_mean) > _MEAN_OFF) | (
-        (larger > _STD_OFF * smaller) & (larger > _STD_LEAST)
-    )
+    off = of_other_frames(mean, std, true_mean, true_std)
     if off.any():
         at = int(off.argmax())
         message = (

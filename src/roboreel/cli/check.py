@@ -14,6 +14,7 @@ from roboreel.cli.advice import NoSourceError
 from roboreel.cli.opening import copied
 from roboreel.cli.output import emit_json, heading, say, table
 from roboreel.cli.progress import progress_shown
+from roboreel.cli.reports import HEADINGS
 from roboreel.cli.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared_options import (
     ExecutorOption,
@@ -39,7 +40,6 @@ from roboreel.types import Json
 
 _SHOWN = 2
 """Most problems of one rule and column to show individually; of more, only the worst is shown."""
-_HEADINGS = {"error": "errors", "warning": "warnings", "note": "notes"}
 
 
 def check(
@@ -114,7 +114,7 @@ def show_report(report: CheckReport, form: Form, where: str = "") -> None:
 
     If quiet, only errors. `where` ends the headings, if other datasets are checked too.
     """
-    for severity, title in _HEADINGS.items():
+    for severity, title in HEADINGS.items():
         found = [group for group in report.groups if group.worst.severity == severity]
         if found and (severity == "error" or form != "quiet"):
             heading(title + where)

@@ -78,7 +78,7 @@ def diff(
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
-        _show(report, first, second, "" if every or report.same else " until then")
+        _show(report, first, second, "" if every or report.same else " up to the first difference")
     if not report.same:
         raise typer.Exit(1)
 
@@ -103,8 +103,9 @@ def _show(report: DiffReport, first: str, second: str, before: str) -> None:
         say(f"  {difference}")
     say(f"compared{before}: {_amount(report)}")
     if before:
-        whole = ", ".join(report.compared.kinds) or "nothing"
-        say(f"  compared completely: {whole}; --all compares the rest too")
+        if report.compared.kinds:
+            say(f"  without a difference: {', '.join(report.compared.kinds)}")
+        say("  --all goes on and lists every difference")
     _show_notes(report.notes)
 
 
@@ -123,7 +124,7 @@ def _amount(report: DiffReport) -> str:
 
 def _show_notes(notes: tuple[Difference, ...]) -> None:
     if notes:
-        heading("the same content, stored differently")
+        heading("differences that do not count as content")
         for note in notes[:_SHOWN]:
             say(f"  {note}")
         if len(notes) > _SHOWN:

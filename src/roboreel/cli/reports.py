@@ -15,6 +15,8 @@ from roboreel.summary.words import human_bytes
 
 _SHOWN_NOTES = 30
 _SHOWN_TRIMS = 30
+HEADINGS = {"error": "errors", "warning": "warnings", "note": "notes"}
+"""Headings of problems, by severity, in order."""
 
 
 def tell_report(report: Report, form: Form) -> None:
@@ -90,11 +92,14 @@ def show_trims(trimmed: Sequence[TrimmedEpisode]) -> None:
 def _show_notes(
     found: tuple[Problem, ...], losses: tuple[str, ...], skipped: tuple[Problem, ...]
 ) -> None:
-    if found:
-        heading("warnings")
-        problems(found[:_SHOWN_NOTES])
-        if len(found) > _SHOWN_NOTES:
-            say(f"  … and {len(found) - _SHOWN_NOTES} more: --json lists all")
+    for severity, title in HEADINGS.items():
+        own = [problem for problem in found if problem.severity == severity]
+        if own:
+            heading(title)
+            for problem in own[:_SHOWN_NOTES]:
+                say(f"  {problem}")
+            if len(own) > _SHOWN_NOTES:
+                say(f"  … and {len(own) - _SHOWN_NOTES} more: --json lists all")
     if losses:
         heading("not carried over")
         for loss in losses[:_SHOWN_NOTES]:

@@ -150,7 +150,11 @@ def _check_names(first: Side, second: Side) -> None:
         for name, side in ((new, second), (old, first)):
             if name not in side.dataset.features:
                 known = ", ".join(side.dataset.features)
-                raise UsageError(f"'{new}={old}': {side.label} has no feature '{name}': {known}")
+                swapped = {new, old} <= set(first.dataset.features) | set(second.dataset.features)
+                hint = f"; names are NEW=OLD, so swap them: {old}={new}" if swapped else ""
+                raise UsageError(
+                    f"'{new}={old}': {side.label} has no feature '{name}': {known}{hint}"
+                )
     names = [second.common_name(name) for name in second.dataset.features]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -111,7 +111,9 @@ def stats_program(
         reconcile_global=source.has_episode_stats
         and source.has_global_stats
         and has_all_rows(merged),
-        compare_global=not merged.model.info.version.has_episode_stats and not merged.view.edited,
+        compare_global=not source.has_episode_stats
+        and not merged.view.edited
+        and has_all_rows(merged),
     )
 
 

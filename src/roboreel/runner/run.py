@@ -296,7 +296,7 @@ def _disagreements(
         return []
     features = plan.model.info.features
     cameras = frozenset(name for name, feature in features.items() if feature.is_camera)
-    return disagreements(stored, merged, cameras=cameras, ignored=changed)
+    return disagreements(stored, merged, cameras=cameras, ignored=changed, sampled=cameras)
 
 
 def _report(

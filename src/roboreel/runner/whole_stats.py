@@ -23,6 +23,7 @@ from roboreel.stats.feature_stats import (
     values_stats,
 )
 from roboreel.stats.merge import StatsMerger
+from roboreel.stats.sample_tolerance import of_other_frames
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 
@@ -235,15 +236,29 @@ def _of_rows(root: Root, plan: Plan, wanted: Mapping[str, FeatureStats]) -> Stat
 
 
 def disagreements(
-    stored: Stats, merged: Stats, *, cameras: frozenset[str], ignored: frozenset[str]
+    stored: Stats,
+    merged: Stats,
+    *,
+    cameras: frozenset[str],
+    ignored: frozenset[str],
+    sampled: frozenset[str] = frozenset(),
 ) -> list[Problem]:
-    """Features whose stored global statistics differ from the data."""
+    """Features whose stored global statistics differ from the data.
+
+    Args:
+        stored: the stored statistics.
+        merged: the computed ones.
+        cameras: names of cameras.
+        ignored: features that are not compared.
+        sampled: cameras that were measured by a sample of their frames, which may be another one than before.
+    """
     problems = []
     for name in [name for name in merged if name in stored and name not in ignored]:
         worst = [
             f"{key} by {gap:.3g}"
             for key in _COMPARED
             if (gap := _gap(stored[name], merged[name], key, name in cameras)) is not None
+            if name not in sampled or _of_other_frames(stored[name], merged[name])
         ]
         if worst:
             message = f"the stored statistics do not match the data: {', '.join(worst)}"
@@ -257,6 +272,15 @@ def disagreements(
                 )
             )
     return problems
+
+
+def _of_other_frames(old: FeatureStats, new: FeatureStats) -> bool:
+    """True if no choice of sample explains the difference."""
+    known = all(key in one for one in (old, new) for key in ("mean", "std"))
+    if not known or old["mean"].shape != new["mean"].shape:
+        return True
+    flat = [one[key].reshape(-1) for one in (old, new) for key in ("mean", "std")]
+    return bool(of_other_frames(*flat).any())
 
 
 def _gap(old: FeatureStats, new: FeatureStats, key: str, camera: bool) -> float | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -64,3 +66,28 @@ def test_a_picture_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     with pytest.raises(roboreel.RunError, match=r"observation\.images\.still"):
         roboreel.convert(root, to="v3.0", out=tmp_path / "out")
     assert nothing_written(tmp_path)
+
+
+def test_a_camera_is_only_wrong_where_no_sample_of_frames_explains_it(
+    bases: Path, tmp_path: Path
+) -> None:
+    told = []
+    for name, change in (("max", 0.05), ("mean", 0.4)):
+        root = copied(bases / "v2.0", tmp_path / name)
+        document = json.loads((root / "meta/stats.json").read_text("utf-8"))
+        camera = next(one for one in document if one.startswith("observation.images."))
+        document[camera][name] = (np.array(document[camera][name]) + change).tolist()
+        (root / "meta/stats.json").write_text(json.dumps(document), "utf-8")
+        report = roboreel.convert(root, to="v3.0", out=tmp_path / f"{name}-out")
+        told.append([p.column for p in report.problems if p.rule == "stats.agree"] == [camera])
+    assert told == [False, True]
+
+
+def test_episodes_that_are_left_out_do_not_make_statistics_wrong(
+    bases: Path, tmp_path: Path
+) -> None:
+    root = copied(bases / "v2.0", tmp_path / "source")
+    sorted(root.glob("data/*/*.parquet"))[0].write_bytes(b"no table")
+    report = roboreel.convert(root, to="v3.0", out=tmp_path / "out", on_broken="skip")
+    assert report.skipped
+    assert [p for p in report.problems if p.rule == "stats.agree"] == []

@@ -6,6 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import roboreel
+from roboreel.testing import make_dataset
 from tests.command import run_here
 from tests.tamper import edit_values, flip_bit, flip_packet_byte
 from tests.unit.diff.bases import TOP
@@ -32,9 +34,10 @@ def test_the_first_difference_is_named_and_leaves_with_1(first: Path, second: Pa
     lines = done.stdout.splitlines()
     assert lines[0] == f"different: {first} and {second}"
     assert lines[1].startswith("  values: episode 1, row 2, 'action': value 5: ")
-    assert lines[2].startswith("compared until then: 1 episode, 6 rows")
-    assert lines[3].startswith("  compared completely: episodes, info, extras, files; --all")
-    assert len(lines) == 4
+    assert lines[2].startswith("compared up to the first difference: 1 episode, 6 rows")
+    assert lines[3] == "  without a difference: episodes, info, extras, files"
+    assert lines[4] == "  --all goes on and lists every difference"
+    assert len(lines) == 5
 
 
 def test_all_lists_every_kind(first: Path, second: Path) -> None:
@@ -102,5 +105,14 @@ def test_notes_are_shown_and_do_not_count(first: Path, second: Path) -> None:
     edit_values(second, 0, "index", lambda values: values.__iadd__(1000))
     done = _diff(second, first)
     assert done.returncode == 0
-    assert "the same content, stored differently" in done.stdout
+    assert "differences that do not count as content" in done.stdout
     assert "index: episode 0, row 0, 'index': 1000 against 0: renumbered" in done.stdout
+
+
+def test_swapped_names_are_told(tmp_path: Path) -> None:
+    first = make_dataset(tmp_path / "a", episodes=(3,), cameras={})
+    roboreel.write(roboreel.open(first).rename({"action": "act"}), out=tmp_path / "b")
+    done = run_here("diff", first, tmp_path / "b", "--map", "action=act")
+    assert done.returncode == 2
+    assert "swap them: act=action" in done.stderr
+    assert run_here("diff", first, tmp_path / "b", "--map", "act=action").returncode == 0

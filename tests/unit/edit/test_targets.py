@@ -84,7 +84,7 @@ MISSPELLED: dict[str, tuple[Callable[..., object], str]] = {
     "plan_write": (lambda d: TYPO.plan_write(d, timestamp="keep"), "timestamps"),
     "convert": (lambda d: TYPO.convert(d, to="v3.0", worker=2), "workers"),
     "with_target": (lambda d: d.with_target(drop_audi=True), "drop_audio"),
-    "reader": (lambda d: TYPO.reader(d, colunms=["action"]), "columns"),
+    "reader": (lambda d: TYPO.reader(d, column=["action"]), "columns"),
     "check": (lambda d: TYPO.check(d, worker=2), "workers"),
     "check_stats": (lambda d: TYPO.check_stats(d, worker=2), "workers"),
 }
