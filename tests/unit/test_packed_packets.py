@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ def test_what_is_unpacked_is_what_was_packed(clip: Path) -> None:
     with clip.open("rb") as file:
         points = AccessPoints(file, table)
         access = key_access(points, table)
-        found, again = unpacked_packets(packed_packets(table, access))
+        found, again = unpacked_packets(packed_packets(table, access), clip.stat().st_size)
         assert_same(found, table)
         assert found.entry.data == table.entry.data
         for key in [0, *table.keys.tolist()]:
@@ -73,7 +73,7 @@ def test_hidden_and_moved_packets_come_back(clip: Path) -> None:
     with clip.open("rb") as file:
         access = key_access(AccessPoints(file, table), table)
     codes = type(access)(access.codes[order])
-    assert_same(unpacked_packets(packed_packets(moved, codes))[0], moved)
+    assert_same(unpacked_packets(packed_packets(moved, codes), clip.stat().st_size)[0], moved)
 
 
 def test_damage_is_an_error(clip: Path) -> None:
@@ -82,10 +82,27 @@ def test_damage_is_an_error(clip: Path) -> None:
         packed = packed_packets(table, key_access(AccessPoints(file, table), table))
     for data in (b"", packed["table"][:-9], b"\0" + packed["table"][1:]):
         with pytest.raises(VideoError, match="damaged"):
-            unpacked_packets({**packed, "table": data})
+            unpacked_packets({**packed, "table": data}, clip.stat().st_size)
     for packets in (-1, 0, 1 << 40):
         with pytest.raises(VideoError, match="claims"):
-            unpacked_packets({**packed, "packets": packets})
+            unpacked_packets({**packed, "packets": packets}, 1 << 50)
+    with pytest.raises(VideoError, match="claims"):
+        unpacked_packets(packed, 3)
+    with pytest.raises(VideoError, match="beyond the end"):
+        unpacked_packets(packed, int((table.offset + table.size).max()) - 1)
+
+
+@pytest.mark.parametrize("column", ["offset", "size"])
+@pytest.mark.parametrize("value", [-5, 1 << 40, (1 << 63) - 1])
+def test_packets_outside_of_the_file_are_refused(clip: Path, column: str, value: int) -> None:
+    table = index_of(clip)
+    with clip.open("rb") as file:
+        access = key_access(AccessPoints(file, table), table)
+    numbers = getattr(table, column).copy()
+    numbers[3] = value
+    packed = packed_packets(replace(table, **{column: numbers}), access)
+    with pytest.raises(VideoError, match="beyond the end"):
+        unpacked_packets(packed, clip.stat().st_size)
 
 
 def test_an_index_tells_of_files_that_are_as_they_were(clip: Path) -> None:

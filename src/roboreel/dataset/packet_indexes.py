@@ -20,6 +20,8 @@ from roboreel.storage.video.packet_index import (
 _LOG = logging.getLogger(__name__)
 _FOLDER, _ENDING = "packets", ".parquet"
 MOST_DATASETS, MOST_BYTES = 100, 4 << 30
+MOST_INDEX_BYTES = 1 << 30
+"""Of an index beside a dataset: that of half a billion packets."""
 _TOLD: set[str] = set()
 """Datasets of which this process has said that they have no index."""
 
@@ -76,6 +78,7 @@ def packet_indexes(root: Root, files: tuple[str, ...]) -> PacketIndexes:
     """
     found = [] if (kept := kept_index(root)) is None else [kept]
     if holds(files, INDEX_FILE) and not isinstance(root, LocalRoot):
+        _refuse_large(root)
         found.append(parsed_packet_index(root.read(INDEX_FILE), f"{root.url}/{INDEX_FILE}"))
     indexes = PacketIndexes(root, found)
     if not found and not isinstance(root, LocalRoot):
@@ -112,6 +115,15 @@ def keep_index(root: Root, data: bytes) -> str | None:
     folder.put(name, data)
     make_room(folder, _ENDING, most_files=MOST_DATASETS, most_bytes=MOST_BYTES)
     return str(folder.path / name)
+
+
+def _refuse_large(root: Root) -> None:
+    size_bytes = root.stat(INDEX_FILE).size_bytes
+    if size_bytes > MOST_INDEX_BYTES:
+        raise StorageError(
+            f"'{INDEX_FILE}' in '{root.url}' has {size_bytes} bytes, more than {MOST_INDEX_BYTES}: it is no"
+            " packet index that roboreel made"
+        )
 
 
 def _tell_missing(root: Root) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from roboreel.errors import VideoError
 from roboreel.storage.video.key_access import KeyAccess
-from roboreel.storage.video.packets import PacketTable, SampleEntry
+from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
 
 _ROWS, _NUMBER_BYTES = 4, 8
 _MOST_PACKETS = 1 << 24
@@ -53,18 +53,25 @@ def packed_packets(table: PacketTable, access: KeyAccess) -> dict[str, Any]:
     }
 
 
-def unpacked_packets(row: Mapping[str, Any]) -> tuple[PacketTable, KeyAccess]:
+def unpacked_packets(row: Mapping[str, Any], size_bytes: int) -> tuple[PacketTable, KeyAccess]:
     """The packet table and where decoding can start, from what `packed_packets` gave.
+
+    Args:
+        row: the columns of `SCHEMA`.
+        size_bytes: size of the video, in which the packets must be.
 
     Raises:
         VideoError: it is damaged.
     """
-    numbers = _numbers(int(row["packets"]), row["table"])
+    packets = int(row["packets"])
+    if not 0 < packets <= min(_MOST_PACKETS, size_bytes):
+        raise VideoError(f"its packet index claims {packets} packets in {size_bytes} bytes")
+    numbers = _numbers(packets, row["table"])
     size, gap, step = numbers[:3]
     access = KeyAccess(numbers[3].astype(np.uint8))
     offset = np.cumsum(gap) + np.cumsum(size) - size
-    if len(offset) and (int(size.min()) < 0 or int(offset.min()) < 0):
-        raise VideoError("its packet index is damaged: a packet has a negative size or position")
+    if not _is_inside(offset, size, size_bytes):
+        raise VideoError("its packet index points beyond the end of the file")
     table = PacketTable(
         entry=SampleEntry(data=row["entry"], matrix=row["matrix"]),
         timescale=int(row["timescale"]),
@@ -79,10 +86,15 @@ def unpacked_packets(row: Mapping[str, Any]) -> tuple[PacketTable, KeyAccess]:
     return table, access
 
 
+def _is_inside(offset: Int64, size: Int64, size_bytes: int) -> bool:
+    """True if all packets are in the file, and have no more bytes than it has."""
+    if int(min(offset.min(), size.min())) < 0 or int(max(offset.max(), size.max())) > size_bytes:
+        return False  # else the sums could overflow
+    return int((offset + size).max()) <= size_bytes and int(size.sum()) <= size_bytes
+
+
 def _numbers(packets: int, data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """(4, packets) the numbers of all packets."""
-    if not 0 < packets <= _MOST_PACKETS:
-        raise VideoError(f"its packet index claims {packets} packets")
     expected = _ROWS * packets * _NUMBER_BYTES
     try:
         reader = zlib.decompressobj()

@@ -81,14 +81,9 @@ class PacketIndex:
             return None
         packed = {name: self._table[name][row].as_py() for name in SCHEMA.names}
         try:
-            known = KnownVideo(*unpacked_packets(packed))
+            return KnownVideo(*unpacked_packets(packed, now.size_bytes))
         except VideoError as error:
             raise VideoError(f"'{path}' in '{self.name}': {error}: {_AGAIN}") from error
-        if int((known.table.offset + known.table.size).max()) > now.size_bytes:
-            raise VideoError(
-                f"'{path}' in '{self.name}': its packet index points beyond the end of the file: {_AGAIN}"
-            )
-        return known
 
 
 def rendered_packet_index(rows: Iterable[FileRow]) -> bytes:
