@@ -18,7 +18,7 @@ import pytest
 import roboreel
 from roboreel.ray import read_dataset, write_episodes
 from roboreel.testing import make_dataset
-from tests.cluster.jobs import clip_row
+from tests.cluster.jobs import clip_row, mortal_clip_row
 
 ray: Any = pytest.importorskip("ray", reason="the extra ray is not installed")
 # Ray Data warns of itself, and leaves files to the garbage collector
@@ -111,6 +111,18 @@ def test_an_episode_that_cannot_be_staged_is_named_or_left_out(tmp_path: Path) -
     assert failed.key.source == "clip-2"
     assert done.finalized is not None
     assert [one.key for one in done.finalized.skipped] == [failed.key]
+
+
+def test_a_worker_that_dies_while_it_writes_costs_and_doubles_nothing(tmp_path: Path) -> None:
+    marker = tmp_path / "died"
+    rows = [{"n": n, "marker": str(marker)} for n in range(4)]
+    clips = ray.data.from_items(rows, override_num_blocks=1).map(mortal_clip_row)
+    how: Any = {"key": ("clip", "segment"), "fps": 30, "features": ACTION}
+    done = write_episodes(clips, tmp_path / "staging", out=tmp_path / "out", **how)
+    assert marker.exists()
+    assert (done.episodes, done.failed) == (4, ())
+    assert roboreel.check(tmp_path / "out").problems == ()
+    assert len(roboreel.open(tmp_path / "out").episodes) == 4
 
 
 def test_a_missing_column_is_one_error_without_a_traceback_of_ray(tmp_path: Path) -> None:
