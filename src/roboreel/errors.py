@@ -68,6 +68,16 @@ def listed(items: Sequence[object]) -> str:
     return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
 
 
+def known_episodes(numbers: Sequence[int]) -> str:
+    """Which episodes a dataset has, for messages: `episodes 0 to 5`, or `episodes 0, 2:5`."""
+    if not len(numbers):
+        return "no episodes"
+    if len(numbers) == 1:
+        return f"episode {numbers[0]} only"
+    joined = numbers[-1] - numbers[0] + 1 == len(numbers) and sorted(numbers) == [*numbers]
+    return f"episodes {numbers[0]} to {numbers[-1]}" if joined else f"episodes {ranged(numbers)}"
+
+
 def ranged(numbers: Iterable[int]) -> str:
     """Numbers for a message, as half-open ranges: `3, 100:157` are 3 and 100 to 156; of many, the first."""
     found: list[list[int]] = []

@@ -20,6 +20,7 @@ from roboreel.errors import (
     UnknownNameError,
     UsageError,
     counted,
+    known_episodes,
     ranged,
 )
 from roboreel.testing import make_dataset
@@ -100,7 +101,7 @@ def test_many_numbers_are_told_as_ranges() -> None:
 def test_one_call_names_what_is_expected(tmp_path: Path) -> None:
     dataset = roboreel.open(make_dataset(tmp_path / "a", episodes=(3, 2), cameras={}))
     wrong: Any = [0.8, 0.2]
-    with pytest.raises(OutOfRangeError, match="no episode 2:50: the dataset has 0, 1"):
+    with pytest.raises(OutOfRangeError, match="no episode 2:50: the dataset has episodes 0 to 1"):
         dataset.keep(range(1, 50))
     with pytest.raises(UsageError, match=r"expected names: \{.train.: 0.8"):
         dataset.split(wrong)
@@ -121,3 +122,17 @@ def test_names_of_commands_lead_to_functions() -> None:
         roboreel.merge  # noqa: B018
     with pytest.raises(AttributeError, match="has no attribute 'dif'"):
         roboreel.dif  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([], "no episodes"),
+        ([3], "episode 3 only"),
+        ([0, 1, 2], "episodes 0 to 2"),
+        ([0, 2, 3, 4], "episodes 0, 2:5"),
+        ([1, 0], "episodes 0, 1"),
+    ],
+)
+def test_the_episodes_of_a_dataset_are_said_in_one_way(numbers: list[int], said: str) -> None:
+    assert known_episodes(numbers) == said

@@ -16,7 +16,7 @@ from roboreel.edit.opened import Opened
 from roboreel.edit.recipe import Recipe, Step
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.write_options import WriteOptions
-from roboreel.errors import OutOfRangeError, UsageError, ranged
+from roboreel.errors import OutOfRangeError, UsageError, known_episodes, ranged
 from roboreel.format.encoding import Encoding
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.version import FormatVersion, parse_version
@@ -204,7 +204,7 @@ class ViewData:
         unknown = sorted({number for number in wanted if number not in position})
         if unknown:
             raise OutOfRangeError(
-                f"no episode {ranged(unknown)}: the dataset has {ranged(numbers.tolist())}"
+                f"no episode {ranged(unknown)}: the dataset has {known_episodes(numbers.tolist())}"
             )
         twice = sorted(number for number, times in Counter(wanted).items() if times > 1)
         if twice:

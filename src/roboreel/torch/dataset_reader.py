@@ -13,7 +13,7 @@ import torch
 import torch.utils.data
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import OutOfRangeError, UnknownNameError, listed
+from roboreel.errors import OutOfRangeError, UnknownNameError, known_episodes, listed
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.reader import reader
@@ -197,8 +197,7 @@ class DatasetReader:
             what = (
                 f"episode {listed(unknown)} does not exist" if unknown else "no episode is chosen"
             )
-            known = f"episodes {numbers[0]} to {numbers[-1]}" if len(numbers) else "no episodes"
-            raise ArgumentError(f"{what}: the dataset has {known}")
+            raise ArgumentError(f"{what}: the dataset has {known_episodes(numbers.tolist())}")
         chosen = np.isin(numbers, np.asarray(episodes))
         return np.flatnonzero(np.repeat(chosen, lengths)).astype(np.int64)
 

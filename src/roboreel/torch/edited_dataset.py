@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import View
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, known_episodes
 from roboreel.ops.write import write
 from roboreel.storage.staging import refuse_existing
 from roboreel.torch import constants
@@ -80,7 +80,7 @@ def require_episodes(view: View, episodes: Iterable[int]) -> list[int]:
     unknown = sorted(wanted.difference(known))
     if unknown:
         raise ArgumentError(
-            f"Invalid episode indices: {unknown[:20]}. The dataset has episodes {known[0]} to {known[-1]}"
+            f"Invalid episode indices: {unknown[:20]}. The dataset has {known_episodes(known)}"
         )
     return sorted(wanted)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from torch.utils.data import Sampler
 
-from roboreel.errors import counted
+from roboreel.errors import counted, known_episodes
 from roboreel.ops.unreadable import unreadable_episodes
 from roboreel.torch.errors import ArgumentError
 from roboreel.types import Int64
@@ -164,7 +164,7 @@ def _used(count: int, episodes: Iterable[int] | None) -> Any:
     unknown = [episode for episode in wanted if not 0 <= episode < count]
     if unknown:
         raise ArgumentError(
-            f"episode_indices_to_use has {unknown[:10]}, but the dataset has episodes 0 to {count - 1}"
+            f"episode_indices_to_use has {unknown[:10]}, but the dataset has {known_episodes(range(count))}"
         )
     used[wanted] = True
     return used

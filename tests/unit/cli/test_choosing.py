@@ -81,9 +81,11 @@ def test_other_spellings_are_refused(dataset: roboreel.Dataset, text: str, says:
 def test_a_range_beyond_the_end_is_told_with_its_first_numbers(dataset: roboreel.Dataset) -> None:
     numbers = episodes_in("28:999999999999", dataset)
     assert len(numbers) < 100
-    with pytest.raises(roboreel.UsageError, match=r"no episode 30:51: the dataset has 0:30"):
+    with pytest.raises(
+        roboreel.UsageError, match=r"no episode 30:\d+: the dataset has episodes 0 to 29"
+    ):
         dataset.delete(numbers)
-    with pytest.raises(roboreel.UsageError, match=r"no episode 500:521"):
+    with pytest.raises(roboreel.UsageError, match=r"no episode 500:\d+:"):
         dataset.delete(episodes_in("500:999999999999", dataset))
 
 

@@ -453,7 +453,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "an edit, but no output": (2, ["delete", "{source}", "--episodes", "1"], "-o"),
     "both places": (2, ["shuffle", "{source}", "--seed", "1", *OUT, "--in-place"], "either"),
     "a closed range": (2, ["delete", "{source}", "--episodes", "1-2", *OUT], "write 1:3"),
-    "an unknown episode": (2, ["keep", "{source}", "--episodes", "9", *OUT], "the dataset has 0:4"),
+    "an unknown episode": (2, ["keep", "{source}", "--episodes", "9", *OUT], "has episodes 0 to 3"),
     "all of them": (2, ["delete", "{source}", "--episodes", "0:4", *OUT], "no episode would be"),
     "no source": (1, ["delete", "nowhere", "--episodes", "0", *OUT], "nowhere"),
     "a taken output": (2, ["delete", "{source}", "--episodes", "0", "-o", "taken"], "not empty"),

@@ -106,8 +106,11 @@ def test_tasks_may_change_places(dataset: roboreel.Dataset) -> None:
 
 Edit = Callable[[Any], object]
 REFUSED: dict[str, tuple[Edit, str]] = {
-    "unknown episodes": (lambda d: d.delete([1, 4, 9]), r"no episode 4, 9: the dataset has 0:4"),
-    "negative numbers": (lambda d: d.keep([-1]), r"no episode -1: the dataset has 0:4"),
+    "unknown episodes": (
+        lambda d: d.delete([1, 4, 9]),
+        r"no episode 4, 9: the dataset has episodes 0 to 3",
+    ),
+    "negative numbers": (lambda d: d.keep([-1]), r"no episode -1: the dataset has episodes 0 to 3"),
     "an episode twice": (lambda d: d.keep([1, 3, 1]), r"episode 1 is named twice"),
     "text for numbers": (lambda d: d.keep("3"), r"'3' is not the number of an episode"),
     "a truth": (lambda d: d.keep([True]), r"True is not the number"),

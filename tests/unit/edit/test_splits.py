@@ -155,7 +155,10 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     ),
     "overlap": (lambda d: d.split({"a": range(6), "b": range(5, 10)}), r"episode 5 is in 'a' and"),
     "left out": (lambda d: d.split({"a": range(6), "b": [8, 9]}), r"no part has episode 6, 7"),
-    "unknown": (lambda d: d.split({"a": range(11)}), r"no episode 10: the dataset has 0:10"),
+    "unknown": (
+        lambda d: d.split({"a": range(11)}),
+        r"no episode 10: the dataset has episodes 0 to 9",
+    ),
     "an empty part": (lambda d: d.split({"a": range(10), "b": []}), r"'b' would get no episode"),
     "a seed for numbers": (lambda d: d.split({"a": range(10)}, seed=1), r"a seed only makes sense"),
     "a folder above": (lambda d: d.split({"..": 1.0}), r"cannot be the name of a part"),
@@ -182,5 +185,5 @@ def test_numbers_with_gaps_are_those_of_the_documents(tmp_path: Path) -> None:
     episodes.write_text("".join([lines[0], lines[2]]), "utf-8")
     gaps = roboreel.open(folder)
     assert _rows(gaps.split({"a": [2], "b": [0]})) == {"a": [1], "b": [0]}
-    with pytest.raises(roboreel.UsageError, match=r"no episode 1: the dataset has 0, 2"):
+    with pytest.raises(roboreel.UsageError, match=r"no episode 1: the dataset has episodes 0, 2"):
         gaps.delete([1])

@@ -61,7 +61,7 @@ def test_an_import_says_where_the_name_is(line: str, message: str) -> None:
 def test_names_that_roboreel_points_at_are_in_torch() -> None:
     for name in roboreel._OF_TORCH:
         assert getattr(roboreel.torch, name)
-    with pytest.raises(AttributeError, match=r"no attribute 'merge': see roboreel\.concat"):
+    with pytest.raises(AttributeError, match=r"no 'merge': use roboreel\.concat"):
         _ = roboreel.merge
     assert not hasattr(roboreel, "nothing")
     assert not hasattr(roboreel.torch, "nothing")

@@ -101,7 +101,7 @@ def test_an_episode_that_cannot_be_read_is_left_out_with_a_warning(
         (
             ([0], [9]),
             {"episode_indices_to_use": [-1]},
-            r"has \[-1\], but the dataset has episodes 0 to 0",
+            r"has \[-1\], but the dataset has episode 0 only",
         ),
         (([0, 9], [9]), {}, "2 dataset_from_indices and 1 dataset_to_indices"),
         (([0], [9]), {"rank": 2, "world_size": 2}, "expected 0 <= rank < world_size"),
