@@ -50,5 +50,5 @@ def usual_root(repo_id: str, home: Path) -> Path:
         repo_id: `user/name`, or a path: what is not of that form is looked for here first.
         home: the folder of all datasets.
     """
-    no_name = is_path(repo_id) or "/" not in repo_id
-    return Path(repo_id) if no_name and has_documents(repo_id) else home / repo_id
+    here = is_path(repo_id) or ("/" not in repo_id and has_documents(repo_id))
+    return Path(repo_id) if here else home / repo_id

@@ -11,6 +11,8 @@ from roboreel.errors import HubError, MissingDependencyError, MissingFileError, 
 from roboreel.format.model import INFO
 from roboreel.torch.dataset_root import has_documents, is_path
 
+_SHOWN = 3
+
 
 @contextlib.contextmanager
 def explaining_missing(repo_id: str, root: str | os.PathLike[str]) -> Iterator[None]:
@@ -30,7 +32,7 @@ def explaining_missing(repo_id: str, root: str | os.PathLike[str]) -> Iterator[N
             raise
         reason = str(error).removeprefix(f"'{repo_id}': ")
         raise MissingFileError(
-            f"{_has_none(root)}{_here(repo_id)}. Downloading '{repo_id}' failed: {reason}"
+            f"{_has_none(root, repo_id)}{_here(repo_id)}. Downloading '{repo_id}' failed: {reason}"
         ) from None
 
 
@@ -43,14 +45,15 @@ def refuse_missing_path(path: str, root: str | os.PathLike[str]) -> None:
     """
     if is_path(path):
         raise MissingFileError(
-            f"{_has_none(root)}. '{path}' is a path, not the name of a dataset on the Hub"
+            f"{_has_none(root, path)}. '{path}' is a path, not the name of a dataset on the Hub"
             " ('user/name'), so nothing is downloaded"
         )
 
 
-def _has_none(root: str | os.PathLike[str]) -> str:
+def _has_none(root: str | os.PathLike[str], repo_id: str) -> str:
     inner = _datasets_inside(root)
-    meant = f" (did you mean '{inner[0]}' inside it?)" if inner else ""
+    named = [name for name in inner if name == os.path.basename(repo_id)] or inner
+    meant = f" (did you mean {' or '.join(map(repr, named[:_SHOWN]))} inside it?)" if inner else ""
     return f"'{root}' has no dataset: there is no {INFO}{meant}"
 
 

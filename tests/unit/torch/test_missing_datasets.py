@@ -94,8 +94,10 @@ def test_files_that_cannot_be_downloaded_are_named(made: dict[str, Path], tmp_pa
 
 @pytest.mark.usefixtures("no_network")
 def test_the_folder_of_several_datasets_is_no_root(made: dict[str, Path]) -> None:
-    with pytest.raises(roboreel.StorageError, match=r"did you mean 'v2.0' inside it\?"):
+    with pytest.raises(roboreel.StorageError, match=r"mean 'v2.0' or 'v2.1' or 'v3.0' inside it\?"):
         LeRobotDataset("me/it", root=made["v3.0"].parent)
+    with pytest.raises(roboreel.StorageError, match=r"did you mean 'v2.1' inside it\?"):
+        LeRobotDataset("me/v2.1", root=made["v3.0"].parent)
 
 
 @pytest.mark.parametrize("path", ["it", "./it", "../{}/it", "{}"])
@@ -106,7 +108,7 @@ def test_a_path_opens_in_place_of_a_name(made: dict[str, Path], tmp_path: Path, 
 
 
 def test_a_path_without_a_dataset_asks_nobody(no_network: None) -> None:
-    with pytest.raises(roboreel.StorageError, match=r"'\./it' is a path.* nothing is downloaded"):
+    with pytest.raises(roboreel.StorageError, match=r"'it' has no dataset.* nothing is downloaded"):
         LeRobotDataset("./it")
 
 
