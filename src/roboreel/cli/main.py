@@ -10,7 +10,7 @@ import typer
 
 from roboreel import __version__
 from roboreel.cli.command_line import HELP_NAMES, Root
-from roboreel.cli.output import exit_code, lost, say, start, tell
+from roboreel.cli.output import emit_json, exit_code, lost, refused, say, start, tell
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.errors import RoboreelError, UsageError
 from roboreel.storage.names import is_utf8
@@ -71,6 +71,8 @@ def _run() -> int:
     except RoboreelError as error:
         from roboreel.cli.refusals import refusal
 
+        if "--json" in words:
+            emit_json(refused(error))
         return _told(str(refusal(error, words)), 2 if isinstance(error, UsageError) else 1)
     except _ParseError as error:
         if type(error).__name__ == "NoArgsIsHelpError":

@@ -14,7 +14,7 @@ from typing import Literal, TextIO, get_args
 
 from roboreel.cli.terminal import Tone, coloured, in_encoding, painted, width_of, wrapped
 from roboreel.cli.typed_options import as_typed
-from roboreel.errors import Problem, visible
+from roboreel.errors import Problem, RoboreelError, visible
 from roboreel.types import Json
 
 BROKEN_PIPE = 141
@@ -61,6 +61,12 @@ def emit_json(value: Json) -> None:
     except ValueError:
         text = json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
     _put("stdout", text.replace("\x7f", "\\u007f") + "\n")
+
+
+def refused(error: RoboreelError) -> dict[str, Json]:
+    """What `--json` prints in place of a result: the message, and the problems as data."""
+    problems: Sequence[Problem] = getattr(error, "problems", ())
+    return {"error": str(error), "problems": [problem.to_json() for problem in problems]}
 
 
 def typed_messages(value: Json) -> Json:

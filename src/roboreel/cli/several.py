@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.output import emit_json, say, tell
+from roboreel.cli.output import emit_json, refused, say, tell
 from roboreel.cli.shared_options import SOURCE_HELP, Form
 from roboreel.errors import RoboreelError, UsageError
 from roboreel.types import Json
@@ -71,4 +71,4 @@ def _caught(source: str, look: Callable[[str], Seen]) -> Seen:
     except RoboreelError as error:
         tell(f"error: {error}")
         code = 2 if isinstance(error, UsageError) else 1
-        return Seen({"path": source, "error": str(error)}, code)
+        return Seen({"path": source, **refused(error)}, code)

@@ -83,3 +83,20 @@ def test_an_episode_that_a_merge_leaves_out_names_its_dataset(
     told = roboreel(*words, "-q").err.splitlines()
     assert told[0] == f"left out 1 episode: 1 of '{bad}'"
     assert f"(in '{bad}', episode 1)" in told[1]
+
+
+def test_a_refusal_is_json_too(roboreel: Roboreel, tmp_path: Path) -> None:
+    done = roboreel("info", tmp_path / "none", "--json")
+    assert done.code == 1
+    assert json.loads(done.out) == {
+        "error": f"'{tmp_path / 'none'}': no such folder",
+        "problems": [],
+    }
+    assert done.err.startswith("error: ")
+    bad = make_dataset(tmp_path / "bad", episodes=(3,), cameras={})
+    next(bad.glob("data/*/*.parquet")).write_bytes(b"no table")
+    told = json.loads(
+        roboreel("convert", bad, "--to", "v3.0", "-o", tmp_path / "out", "--json").out
+    )
+    assert [one["rule"] for one in told["problems"]] == ["table.readable"]
+    assert "--on-broken" not in roboreel("convert", bad, "--too", "--json").out
