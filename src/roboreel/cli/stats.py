@@ -154,6 +154,12 @@ def stats(
     see_each(sources, options.form, look)
 
 
+_OF_QUANTILES = (
+    "lerobot averages the quantiles (q01, …) of the episodes; --check tells where that was done, --recompute"
+    " takes those of all rows"
+)
+
+
 def _listed(text: str | None) -> list[str]:
     return [] if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
@@ -183,6 +189,8 @@ def _shown(source: str, options: Writing, features: Sequence[str] | None) -> See
     for name, parts in ordered.items():
         heading(_heading(name, parts))
         wide_table([*_rows(parts, _labels(dataset.features.get(name)), most)])
+    if any(quantile_share(key) is not None for parts in ordered.values() for key in parts):
+        say(_OF_QUANTILES)
     return Seen(None)
 
 
