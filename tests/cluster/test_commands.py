@@ -53,6 +53,7 @@ NOTHING_TO_RUN = {
     "info": "reads documents",
     "diff": "compares by itself: it judges what executors make",
     "edit": "writes a view file",
+    "index": "reads packet indexes, at most one request at a time of each file",
     "pull": "downloads",
     "push": "uploads",
     "cache": "fills a cache of this machine",
