@@ -72,6 +72,10 @@ class AmbiguousError(UsageError):
         super().__init__(message)
 
 
+PAIRS = ("--rename", "--replace", "--map")
+"""Options whose value is `OLD=NEW`."""
+
+
 class NoSourceError(UsageError):
     """A command was typed without a dataset."""
 
@@ -128,6 +132,8 @@ def with_output(words: Sequence[str]) -> list[str]:
     named = any(word.split("=")[0] in _OUTPUTS for word in rest)
     if command not in RESULTS or source is None or named:
         return [*words]
+    if command == "convert" and len(rest) > 1 and rest[0] == source and not rest[1].startswith("-"):
+        return [command, source, *rest[2:], "-o", rest[1]]  # `convert SRC DST`
     return [*words, "-o", shortened(suggested_output(source, command))]
 
 

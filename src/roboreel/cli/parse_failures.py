@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import RESULTS, Advice, example_source, replaced, typed, with_output
+from roboreel.cli.advice import PAIRS, RESULTS, Advice, example_source, replaced, typed, with_output
 from roboreel.cli.catalog import ENTRIES
 from roboreel.cli.lerobot_words import lerobot_advice
 from roboreel.cli.unknown_options import no_option
@@ -73,7 +73,6 @@ _GIVEN = {
 """What an argument or option that is missing is."""
 _SOURCES = ("SRC", "SRC…")
 _MANY = ("--episodes", "--order", "--uid")
-_PAIRS = ("--rename", "--replace", "--map")
 _EXAMPLE_OF = {
     "REF": "lerobot/pusht",
     "DATASET": "my_dataset",
@@ -170,7 +169,7 @@ def _pair_joined(words: Sequence[str], message: str) -> list[str] | None:
     """The arguments with `--rename OLD NEW` as `--rename OLD=NEW`; None without such a pair."""
     extra = _EXTRA.search(message)
     at = words.index(extra[1]) if extra is not None and extra[1] in words else 0
-    if at < 2 or words[at - 2] not in _PAIRS or "=" in words[at - 1]:
+    if at < 2 or words[at - 2] not in PAIRS or "=" in words[at - 1]:
         return None
     return [*words[: at - 1], f"{words[at - 1]}={words[at]}", *words[at + 1 :]]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import Advice, typed
+from roboreel.cli.advice import PAIRS, Advice, typed
 
 _NEAR = 0.7
 """How similar an option must be to be suggested; 1 is equal."""
@@ -57,7 +57,7 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
     spelled = option.replace("_", "-").lower()
     near = [name for name in (spelled, _MEANT.get(spelled, "")) if name in known]
     near = near[:1] or _near(spelled, known)
-    lines = [(typed(_renamed(words, option, name)), "") for name in near]
+    lines = [(typed(_joined(_renamed(words, option, name), name)), "") for name in near]
     return Advice(message, tuple(lines or [(f"{path} --help", "")]))
 
 
@@ -70,6 +70,15 @@ def _near(option: str, known: Sequence[str]) -> list[str]:
 def _renamed(words: Sequence[str], option: str, name: str) -> list[str]:
     pattern = re.compile(rf"{re.escape(option)}(?==|$)")
     return [pattern.sub(name, word, count=1) for word in words]
+
+
+def _joined(words: Sequence[str], option: str) -> list[str]:
+    """The arguments with `--replace OLD NEW` as `--replace OLD=NEW`."""
+    at = words.index(option) if option in PAIRS and option in words else len(words)
+    pair = words[at + 1 : at + 3]
+    if len(pair) < 2 or "=" in pair[0] or pair[1].startswith("-"):
+        return [*words]
+    return [*words[: at + 1], "=".join(pair), *words[at + 3 :]]
 
 
 def _as_parts(words: Sequence[str], known: Sequence[str]) -> list[str] | None:
