@@ -226,7 +226,7 @@ def program_for(fields: list[pa.Field], **changes: Any) -> tuple[TableProgram, p
         "fps": Fraction(10),
         "regular_timestamps": True,
         "source_timestamp": None,
-        "step": Fraction(1),
+        "steps": (Fraction(1),),
         "task_maps": ({}, {0: 5, 1: 6}),
         "measured": (),
         "measurable": (),

@@ -271,8 +271,8 @@ def test_without_the_package_a_folder_that_does_not_exist_is_told_first(
     monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path / "home"))
     done = run_here("check", "user/name")
     assert done.stderr.splitlines() == [
-        "error: 'user/name': no such folder, and the package 'huggingface_hub' is needed to download"
-        " 'user/name' from the Hub",
+        "error: 'user/name': no such folder, and the package 'huggingface_hub' is needed for"
+        " 'user/name' on the Hub",
         "  try: pip install 'roboreel[hub]'",
     ]
     (tmp_path / "user").mkdir()
