@@ -47,6 +47,8 @@ _OTHERS = {
     "upload": "push",
     "validate": "check",
     "verify": "check",
+    "view": "info",
+    "visualize": "info",
     "version": "--version",
 }
 """Commands by words that other tools have for them."""
@@ -142,7 +144,9 @@ def _no_command(name: str, words: Sequence[str], path: str) -> Advice:
         pair = ["features", words[1], "--rename", f"{words[2]}={words[3]}", *words[4:]]
         return Advice(f"there is no command '{name}'", ((typed(with_output(pair)), ""),))
     near = [_OTHERS[word]] if word in _OTHERS else get_close_matches(word, _NAMES, 2, 0.6)
-    lines = [(typed(_whole(replaced(words, name, other))), "") for other in near]
+    meant = [_whole(replaced(words, name, other)) for other in near]
+    meant = [with_output(_named(line) or line) if len(line) > 2 else line for line in meant]
+    lines = [(typed(line), "") for line in meant]
     return Advice(f"there is no command '{name}'", tuple(lines or [("roboreel --help", "")]))
 
 

@@ -19,20 +19,22 @@ from roboreel.cli.advice import (
     suggested_output,
     typed,
 )
+from roboreel.dataset.open import open_dataset
 from roboreel.edit.different_rates import DifferentRatesError
 from roboreel.errors import DatasetError, MissingDependencyError, RoboreelError, UsageError
-from roboreel.format.repairs import SKIP
+from roboreel.format.repairs import DROP_CAMERAS, SKIP
 
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
 _ABSENT = re.compile(r"'([^']+)': no such folder")
 _NO_FEATURE = re.compile(r"no feature '([^']+)': the dataset has (.*)")
 _QUOTED = re.compile(r"'([^']+)'")
-_JUDGES = ("check", "repair", "diff")
+_JUDGES = ("check", "repair")
 """Commands that tell more of a damaged dataset than that it is damaged."""
 _SHOWN = 3
 _LONGEST_LINE = 300
 """Most characters of a suggested line: nobody copies a longer one."""
 _OUT = ("-o", "--out")
+_DROP = "--drop-missing-cameras"
 _KEPT = "are done and kept in"
 
 
@@ -85,9 +87,17 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
 def _to_check(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The check of the dataset that could not be opened."""
     for word in words[1:]:
-        if os.path.isdir(os.path.join(word, "meta")):
+        if os.path.isdir(os.path.join(word, "meta")) and not _opens(word):
             yield typed(["check", word]), "lists all problems, and how to repair them"
             return
+
+
+def _opens(path: str) -> bool:
+    try:
+        open_dataset(path)
+    except RoboreelError:
+        return False
+    return True
 
 
 def _features_named(
@@ -128,6 +138,9 @@ def _short(words: Sequence[str], comment: str = "") -> Iterator[tuple[str, str]]
 
 def _skipping(words: Sequence[str], message: str) -> Iterator[tuple[str, str]]:
     """The command that leaves broken episodes out, and goes on where a run has stopped."""
+    if DROP_CAMERAS in message and _command(words) == "repair" and _DROP not in words:
+        yield from _short([*words, _DROP], "leaves out cameras without videos")
+        return
     if _command(words) not in RESULTS or "--on-broken" in words:
         return
     kept = ["--resume"] if _KEPT in message and "--resume" not in words else []

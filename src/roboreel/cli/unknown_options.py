@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import PAIRS, Advice, typed
+from roboreel.cli.advice import PAIRS, Advice, typed, with_output
 
 _NEAR = 0.7
 """How similar an option must be to be suggested; 1 is equal."""
@@ -16,7 +16,6 @@ _MEANT = {
     "--drop": "--remove",
     "--delete": "--remove",
     "--rename": "--replace",
-    "--seconds": "--start",
     "--cut": "--start",
     "--from": "--start",
     "--until": "--end",
@@ -50,6 +49,10 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
     if path == "roboreel" and len(words) > 1:
         after = [word for word in words if word != option]
         return Advice(f"{message}: options follow the command", ((typed([*after, option]), ""),))
+    if option == "--seconds" and "--start" in known and option in words[:-1]:
+        at = words.index(option)
+        line = [*words[:at], "--start", f"{words[at + 1].removesuffix('s')}s", *words[at + 2 :]]
+        return Advice(message, ((typed(with_output(line)), "cuts off what is before"),))
     if option == "--in-place" and "--out" in known:
         return Advice(f"{message}: give a folder for the result with -o DST")
     if "--into" in known and (parts := _as_parts(words, known)) is not None:
@@ -57,7 +60,8 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
     spelled = option.replace("_", "-").lower()
     near = [name for name in (spelled, _MEANT.get(spelled, "")) if name in known]
     near = near[:1] or _near(spelled, known)
-    lines = [(typed(_joined(_renamed(words, option, name), name)), "") for name in near]
+    renamed = [_joined(_renamed(words, option, name), name) for name in near]
+    lines = [(typed(with_output(words)), "") for words in renamed]
     return Advice(message, tuple(lines or [(f"{path} --help", "")]))
 
 

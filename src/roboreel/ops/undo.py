@@ -132,6 +132,11 @@ def version_named(path: str, name: str | None) -> KeptVersion:
     if name is not None:
         listed = ", ".join(f"'{one.name}'" for one in found) or "none"
         raise UsageError(f"there is no version '{name}' of '{path}': available are {listed}")
+    if kept := kept_versions(path):
+        raise UsageError(
+            f"no original of '{path}' is kept, only what earlier undos replaced: choose one by its"
+            f" name, such as '{kept[0].name}'"
+        )
     raise UsageError(f"there is no earlier version of '{path}'{_other_name(path)}")
 
 

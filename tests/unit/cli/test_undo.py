@@ -66,7 +66,7 @@ def test_each_restore_goes_one_edit_further_back(
     assert tree_digest(path.with_name(again["kept"])) == second
     none = roboreel("undo", path, "--restore")
     assert (none.code, tree_digest(path)) == (2, first)
-    assert "no earlier version" in none.err
+    assert "no original of" in none.err
     undone = rr.kept_versions(path)
     assert [one.kind for one in undone] == ["undone", "undone"]
     back = roboreel("undo", path, "--restore", "--version", undone[1].name)
