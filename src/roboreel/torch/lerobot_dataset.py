@@ -21,6 +21,7 @@ from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.feature_utils import get_hf_features_from_features
 from roboreel.torch.hub_calls import get_safe_version, snapshot_download
 from roboreel.torch.item_tensors import Item
+from roboreel.torch.lazy_names import loaded
 from roboreel.torch.old_names import refusing_old_arguments
 from roboreel.torch.push_calls import PushCalls
 from roboreel.torch.recording_calls import RecordingCalls
@@ -386,3 +387,14 @@ def _deprecate() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
+
+
+_ELSEWHERE = {
+    "LeRobotDatasetMetadata": "dataset_metadata",
+    "MultiLeRobotDataset": "multi_dataset",
+}
+"""Classes that lerobot 0.3 and 0.4 have in their module of this name, by their module here."""
+
+
+def __getattr__(name: str) -> object:
+    return loaded("roboreel.torch", _ELSEWHERE, name)

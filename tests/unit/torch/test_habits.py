@@ -213,3 +213,11 @@ def test_windows_of_a_policy(made: dict[str, Path]) -> None:
     policy.action_delta_indices = [0]
     renamed = resolve_delta_timestamps(policy, meta, {"observation.state": "action"})
     assert renamed == {"observation.state": [0.0], "action": [0.0]}
+
+
+def test_the_usual_import_of_older_releases_works() -> None:
+    module = importlib.import_module("roboreel.torch.lerobot_dataset")
+    for name in ("LeRobotDataset", "LeRobotDatasetMetadata", "MultiLeRobotDataset"):
+        assert getattr(module, name) is getattr(importlib.import_module("roboreel.torch"), name)
+    with pytest.raises(AttributeError):
+        module.nothing  # noqa: B018
