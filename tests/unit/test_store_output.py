@@ -14,6 +14,7 @@ from roboreel.ops.split import write_parts
 from roboreel.storage.remote import FsspecRoot
 from roboreel.storage.state_folder import state_folder
 from roboreel.storage.store_root import StoreRoot
+from roboreel.storage.store_staging import StoreStaging
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
 
@@ -159,6 +160,23 @@ def test_a_url_with_something_at_it_is_refused(store: Any, source: Path) -> None
     _written(source)
     with pytest.raises(UsageError, match="is a dataset already: choose another URL"):
         _written(source, leftovers="clean")
+
+
+def test_files_that_no_ledger_knows_are_removed_only_when_asked(
+    store: Any, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:  # killed before the first operation was noted
+        patch.setattr(StoreStaging, "discard", StoreStaging.release)
+        _stopping(patch, "upload", lambda _: True, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            _written(source)
+    assert store.exists(MARKER)
+    store.pipe("/bucket/sets/out/notes.txt", b"mine")
+    with pytest.raises(UsageError, match=r"holds 1 file, such as 'notes\.txt', which an interr"):
+        _written(source)
+    assert store.cat("/bucket/sets/out/notes.txt") == b"mine"
+    assert _written(source, leftovers="clean").frames == 5
+    assert not store.exists("/bucket/sets/out/notes.txt")
 
 
 def test_a_neighbour_of_a_like_name_does_not_count(store: Any, source: Path) -> None:

@@ -68,7 +68,11 @@ class CameraFrames:
         threads = self._options.thread_count
         jobs = balanced([job for want in wanted for job in self._jobs(want)], threads)
         fetch = PacketFetch(jobs)
-        fetch.run()
+        try:
+            fetch.run()
+        except BaseException:
+            fetch.release()
+            raise
         lanes = self._of_process(threads)
         work = lanes.queue.add(jobs)
         try:

@@ -135,7 +135,8 @@ def _log_warnings(report: Report) -> None:
 def _staging(plan: Plan, out: str, options: RunOptions) -> Staging | StoreStaging:
     """Where the result is made."""
     if is_url(out):
-        return StoreStaging(out, takes_over=options.leftovers == "clean")
+        takes_over, removes = options.leftovers == "clean", options.leftovers != "refuse"
+        return StoreStaging(out, takes_over=takes_over, removes=removes)
     return Staging(out, in_place=plan.in_place, modes=_modes(plan))
 
 

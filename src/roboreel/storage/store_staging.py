@@ -71,12 +71,13 @@ def refuse_taken(url: str) -> None:
 class StoreStaging:
     """The result at a URL, reserved for this run."""
 
-    def __init__(self, final: str, *, takes_over: bool) -> None:
+    def __init__(self, final: str, *, takes_over: bool, removes: bool) -> None:
         """Lock the state folder of the result, and look at what is there. Nothing is written to the store.
 
         Args:
             final: URL of the result.
             takes_over: True to begin also where a run of another machine has left something.
+            removes: True if files that no ledger knows may be removed: they can be of someone else.
 
         Raises:
             UsageError: another run is writing there, or something else is there.
@@ -92,7 +93,7 @@ class StoreStaging:
         self.identity = identity(self.folder)
         self.notes = LocalRoot(self.folder, modes=PRIVATE)
         self._marker = _Marker(self.final)
-        self._is_ours, self._takes_over = False, takes_over
+        self._is_ours, self._takes_over, self._removes = False, takes_over, removes
         try:
             self.root = HoldingRoot(self.final, LAST)
             self._look()
@@ -106,7 +107,18 @@ class StoreStaging:
         return self.final
 
     def begin(self) -> None:
-        """Start with an empty result."""
+        """Start with an empty result.
+
+        Raises:
+            UsageError: there are files, and nobody has said that they may be removed.
+        """
+        left = self.root.stats_of_all()
+        if left and not self._removes:
+            raise UsageError(
+                f"'{self.final}' holds {counted(len(left), 'file')}, such as '{min(left)}', which an"
+                " interrupted run may have left. Look at them, then pass"
+                ' leftovers="clean" to remove them and start over, or choose another URL'
+            )
         self._reserve()
         self.remove_all_but(frozenset())
         with self._explained():
