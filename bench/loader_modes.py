@@ -28,7 +28,7 @@ import torch
 
 import roboreel
 from roboreel.testing import Camera, make_dataset
-from roboreel.torch.loader import Loader
+from roboreel.torch.batches.loader import Loader
 
 BATCH = 32
 CAMERA = Camera(width=640, height=480, gop=2)

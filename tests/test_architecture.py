@@ -41,7 +41,38 @@ def _layer(name: str) -> str:
     return "" if name == "roboreel" else name.removesuffix("/").removesuffix(".py")
 
 
-LAYERS = layers_of((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+LAYERS = layers_of(PAGE)
+
+ROOM_TABLE = re.compile(r"^### Rooms of `([^`]+)/`$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+ROOM_ROW = re.compile(r"^\| (`[^|]*) \|.*\|([^|]*)\|$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A row of the tables of rooms: a folder of a layer, and modules that are beside it."""
+
+    members: tuple[str, ...]
+    allowed: tuple[str, ...]
+    """Members of other rooms, of the same layer."""
+
+
+def rooms_of(page: str) -> dict[str, list[Room]]:
+    """The rooms of each layer that has some, from the top."""
+    return {
+        layer: [
+            Room(tuple(map(_layer, _quoted(names))), tuple(_quoted(allowed)))
+            for names, allowed in ROOM_ROW.findall(table)
+        ]
+        for layer, table in ROOM_TABLE.findall(page)
+    }
+
+
+def _quoted(cell: str) -> list[str]:
+    return re.findall("`([^`]+)`", cell)
+
+
+ROOMS = rooms_of(PAGE)
 
 PURE_LAYERS = {"edit", "plan", "stats", "format"}
 IMPURE = re.compile(
@@ -209,6 +240,57 @@ def _allowed(layer: str, target: str) -> bool:
     if target.split(".")[0] == layer:
         return True
     return any(_below(target, name) if name else not target for name in LAYERS[layer])
+
+
+def strays_between_rooms(modules: list[Module]) -> list[str]:
+    """Modules of a layer with rooms that are in none, and imports that a room's row does not name."""
+    offenders = []
+    for module in (m for m in modules if m.layer in ROOMS):
+        room = _room_of(module.name, module.layer)
+        if room is None:
+            offenders.append(f"{module.file}: is in no row of the rooms of '{module.layer}'")
+            continue
+        for found in module.imports:
+            target = found.target.removeprefix("roboreel.")
+            if not _below(found.target, "roboreel") or not _below(target, module.layer):
+                continue
+            other = _room_of(target, module.layer)
+            if other is not room and not (other and set(other.members) & set(room.allowed)):
+                offenders.append(f"{module.at(found.line)} imports roboreel.{target}")
+    return offenders
+
+
+def _room_of(name: str, layer: str) -> Room | None:
+    member = name.split(".")[1] if "." in name else "__init__"
+    return next((room for room in ROOMS[layer] if member in room.members), None)
+
+
+def unused_allowances(modules: list[Module]) -> list[str]:
+    """Rooms that a row names, and no module of its room imports."""
+    return [
+        f"{layer}/{room.members[0]} imports no module of {name}"
+        for layer, rooms in ROOMS.items()
+        for room in rooms
+        for name in room.allowed
+        if not any(
+            name in other.members
+            for module in modules
+            if module.layer == layer and _room_of(module.name, layer) is room
+            for found in module.imports
+            if _below(found.target, f"roboreel.{layer}")
+            and (other := _room_of(found.target.removeprefix("roboreel."), layer))
+        )
+    ]
+
+
+def upward_rooms(rooms: list[Room]) -> list[str]:
+    """Rooms that may import one which is not further down."""
+    return [
+        f"{room.members[0]} may import {name}"
+        for row, room in enumerate(rooms)
+        for name in room.allowed
+        if not any(name in lower.members for lower in rooms[row + 1 :])
+    ]
 
 
 def partial_judges(modules: list[Module]) -> list[str]:
@@ -416,6 +498,31 @@ def test_imports_point_down(modules: list[Module]) -> None:
     )
 
 
+def test_imports_between_rooms_are_those_of_the_table(modules: list[Module]) -> None:
+    assert "torch" in ROOMS
+    _hold(strays_between_rooms, modules, "See the tables of rooms in ARCHITECTURE.md:")
+    _hold(unused_allowances, modules, "Their rows in ARCHITECTURE.md say more than is so:")
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_rooms_import_only_rooms_further_down(layer: str) -> None:
+    assert len(ROOMS[layer]) > 1
+    assert upward_rooms(ROOMS[layer]) == []
+    members = [name for room in ROOMS[layer] for name in room.members]
+    present = {path.stem for path in (SOURCE / layer).iterdir() if path.stem != "__pycache__"}
+    assert sorted(members) == sorted(present)
+
+
+def test_a_room_that_may_import_what_it_never_does_is_found() -> None:
+    assert "torch/mixing imports no module of tools" in unused_allowances([])
+
+
+def test_a_room_that_may_import_one_above_it_is_found() -> None:
+    table = "### Rooms of `a/`\n| `b/`, `c.py` | … | `d` |\n| `d/` | … | `c` |\n"
+    assert rooms_of(table) == {"a": [Room(("b", "c"), ("d",)), Room(("d",), ("c",))]}
+    assert upward_rooms(rooms_of(table)["a"]) == ["d may import c"]
+
+
 def test_the_comparison_knows_nothing_of_what_it_judges(modules: list[Module]) -> None:
     assert [module for module in modules if _below(module.name, JUDGE)]
     _hold(partial_judges, modules, "diffing/ judges the rest and may not use it:")
@@ -480,6 +587,13 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (upward_imports, "runner/a.py", "from roboreel.edit import View", "imports roboreel.edit"),
     (upward_imports, "dataset/a.py", "from roboreel import open", "imports roboreel"),
     (upward_imports, "extra/a.py", "", "layer 'extra' has no row"),
+    (strays_between_rooms, "torch/a.py", "", "is in no row of the rooms of 'torch'"),
+    (
+        strays_between_rooms,
+        "torch/batches/a.py",
+        "from roboreel.torch.metadata.task_list import TaskList",
+        "imports roboreel.torch.metadata",
+    ),
     (
         partial_judges,
         "diffing/a.py",
@@ -545,6 +659,7 @@ SOUND: list[tuple[Rule, str, str]] = [
     (upward_imports, "runner/a.py", "from roboreel.plan import plan\nfrom . import kernels"),
     (upward_imports, "cli/a.py", "from roboreel import __version__\nimport roboreel.ops.write"),
     (upward_imports, "format/a.py", "from ..errors import Problem"),
+    (strays_between_rooms, "torch/mixing/a.py", "import torch\nimport roboreel.torch.sampler"),
     (partial_judges, "diffing/a.py", "import roboreel.storage.fs\nimport json"),
     (partial_judges, "dataset/a.py", "import roboreel.survey.survey"),
     (impurities, "edit/a.py", "from pathlib import PurePosixPath\nimport pyarrow as pa"),

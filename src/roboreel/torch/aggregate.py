@@ -16,9 +16,9 @@ from roboreel.errors import counted
 from roboreel.format.feature import Feature
 from roboreel.ops.write import write
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.edited_dataset import argument_errors, folder_of
-from roboreel.torch.encoder_configs import VIDEO_ENCODER_INFO_KEYS
 from roboreel.torch.errors import ArgumentError
+from roboreel.torch.media.encoder_configs import VIDEO_ENCODER_INFO_KEYS
+from roboreel.torch.tools.edited_dataset import argument_errors, folder_of
 from roboreel.types import Json
 
 _LOG = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from roboreel.stats.feature_stats import Array, values_stats
 from roboreel.stats.merge import merged_pair
 from roboreel.stats.sampling import OWN, sample_size, stride_of
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.feature_facts import is_depth_map
-from roboreel.torch.image_files import load_image_as_numpy
-from roboreel.torch.relative_stats import compute_relative_action_stats
-from roboreel.torch.running_stats import DEFAULT_QUANTILES, RunningQuantileStats
+from roboreel.torch.features.feature_facts import is_depth_map
+from roboreel.torch.media.image_files import load_image_as_numpy
+from roboreel.torch.statistics.relative_stats import compute_relative_action_stats
+from roboreel.torch.statistics.running_stats import DEFAULT_QUANTILES, RunningQuantileStats
 from roboreel.types import Json, JsonObject
 
 __all__ = [

@@ -17,26 +17,26 @@ from roboreel.format.model import INFO
 from roboreel.format.version import FormatVersion
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
-from roboreel.torch.argument_types import require_name
+from roboreel.torch.compat.argument_types import require_name
 from roboreel.torch.constants import (
     CODEBASE_VERSION,
     DEFAULT_FEATURES,
     HF_LEROBOT_HOME,
     HF_LEROBOT_HUB_CACHE,
 )
-from roboreel.torch.dataset_info import DatasetInfo, create_empty_dataset_info
-from roboreel.torch.dataset_root import (
+from roboreel.torch.errors import ArgumentError, ExistsError
+from roboreel.torch.metadata.dataset_info import DatasetInfo, create_empty_dataset_info
+from roboreel.torch.metadata.document_files import commit, info_bytes
+from roboreel.torch.metadata.metadata_writing import MetadataWriting
+from roboreel.torch.sources.dataset_root import (
     as_root,
     has_documents,
     has_legacy_hub_download_metadata,
     usual_root,
 )
-from roboreel.torch.document_files import commit, info_bytes
-from roboreel.torch.errors import ArgumentError, ExistsError
-from roboreel.torch.given_source import given_source, source_name, source_root
-from roboreel.torch.hub_calls import get_safe_version, readable_revision, snapshot_download
-from roboreel.torch.metadata_writing import MetadataWriting
-from roboreel.torch.missing_dataset import explaining_missing, refuse_missing_path
+from roboreel.torch.sources.given_source import given_source, source_name, source_root
+from roboreel.torch.sources.hub_calls import get_safe_version, readable_revision, snapshot_download
+from roboreel.torch.sources.missing_dataset import explaining_missing, refuse_missing_path
 from roboreel.types import JsonObject
 
 RepoType = Literal["dataset", "bucket"]

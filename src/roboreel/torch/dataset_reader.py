@@ -17,23 +17,23 @@ from roboreel.errors import OutOfRangeError, UnknownNameError, known_episodes, l
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.reader import reader
-from roboreel.torch.argument_types import require_episode_list, require_windows
-from roboreel.torch.batch_buffers import Buffers
-from roboreel.torch.batch_source import Batch
+from roboreel.torch.batches.batch_buffers import Buffers
+from roboreel.torch.batches.batch_source import Batch
+from roboreel.torch.compat.argument_types import require_episode_list, require_windows
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_indices
-from roboreel.torch.episode_files import absent_files, episode_files
 from roboreel.torch.errors import ArgumentError, WrongTypeError
-from roboreel.torch.frame_tensors import require_depth_unit
-from roboreel.torch.item_tensors import Item, ItemTensors, items_of
-from roboreel.torch.packed_state import packed, unpacked
-from roboreel.torch.random_access import RandomAccess
-from roboreel.torch.remote_files import remote_dataset
-from roboreel.torch.row_batches import RowBatches, SizedBuffers
-from roboreel.torch.row_tensor import rows_of
-from roboreel.torch.shared_buffers import SharedBuffers
-from roboreel.torch.table_rows import TableRows
+from roboreel.torch.features.delta_timestamps import check_delta_timestamps, get_delta_indices
+from roboreel.torch.items.episode_files import absent_files, episode_files
+from roboreel.torch.items.frame_tensors import require_depth_unit
+from roboreel.torch.items.item_tensors import Item, ItemTensors, items_of
+from roboreel.torch.items.packed_state import packed, unpacked
+from roboreel.torch.items.random_access import RandomAccess
+from roboreel.torch.items.remote_files import remote_dataset
+from roboreel.torch.items.row_batches import RowBatches, SizedBuffers
+from roboreel.torch.items.row_tensor import rows_of
+from roboreel.torch.items.shared_buffers import SharedBuffers
+from roboreel.torch.items.table_rows import TableRows
 from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import Int64
 

@@ -18,8 +18,9 @@ from roboreel.edit.splits import require_part_name
 from roboreel.edit.view import View
 from roboreel.ops.split import write_parts
 from roboreel.torch.aggregate import aggregate_datasets
-from roboreel.torch.camera_tools import convert_image_to_video_dataset, reencode_dataset
-from roboreel.torch.edited_dataset import (
+from roboreel.torch.errors import ArgumentError
+from roboreel.torch.tools.camera_tools import convert_image_to_video_dataset, reencode_dataset
+from roboreel.torch.tools.edited_dataset import (
     D,
     argument_errors,
     folder_of,
@@ -30,8 +31,7 @@ from roboreel.torch.edited_dataset import (
     view_of,
     written,
 )
-from roboreel.torch.errors import ArgumentError
-from roboreel.torch.feature_tools import (
+from roboreel.torch.tools.feature_tools import (
     NewFeature,
     add_features,
     modify_features,

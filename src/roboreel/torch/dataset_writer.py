@@ -12,10 +12,10 @@ from roboreel.errors import RunError, UsageError
 from roboreel.format.readable import LANGUAGE
 from roboreel.recording.recorder import Recorder
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.episode_buffer import Buffer, ShownEpisode, frames_of, new_buffer
 from roboreel.torch.errors import ArgumentError, ReadOnlyError, RecordingError
-from roboreel.torch.frame_validation import validate_episode_buffer, validate_frame
-from roboreel.torch.recording_options import RecordingOptions
+from roboreel.torch.recording.episode_buffer import Buffer, ShownEpisode, frames_of, new_buffer
+from roboreel.torch.recording.frame_validation import validate_episode_buffer, validate_frame
+from roboreel.torch.recording.recording_options import RecordingOptions
 
 
 class DatasetWriter:

@@ -11,7 +11,8 @@ import torch
 
 from roboreel.format.depth import DepthScale
 from roboreel.storage.video.encode import depth_frame
-from roboreel.torch.encoder_configs import (
+from roboreel.torch.errors import ArgumentError
+from roboreel.torch.media.encoder_configs import (
     DEFAULT_DEPTH_MAX,
     DEFAULT_DEPTH_MIN,
     DEFAULT_DEPTH_PIX_FMT,
@@ -23,7 +24,6 @@ from roboreel.torch.encoder_configs import (
     DEPTH_QMAX,
     infer_depth_unit,
 )
-from roboreel.torch.errors import ArgumentError
 
 MM_PER_METRE = 1000.0
 _UNITS = (DEPTH_METER_UNIT, DEPTH_MILLIMETER_UNIT)

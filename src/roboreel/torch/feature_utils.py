@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from roboreel.torch.compat.optional_packages import require_package
 from roboreel.torch.constants import LANGUAGE_COLUMNS
-from roboreel.torch.dataset_info import create_empty_dataset_info
-from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_indices
-from roboreel.torch.encoder_configs import VIDEO_ENCODER_INFO_KEYS
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.frame_validation import (
+from roboreel.torch.features.delta_timestamps import check_delta_timestamps, get_delta_indices
+from roboreel.torch.features.policy_features import (
+    FeatureType,
+    PolicyFeature,
+    dataset_to_policy_features,
+)
+from roboreel.torch.features.robot_features import (
+    build_dataset_frame,
+    combine_feature_dicts,
+    hw_to_dataset_features,
+)
+from roboreel.torch.language import language_column_feature
+from roboreel.torch.media.encoder_configs import VIDEO_ENCODER_INFO_KEYS
+from roboreel.torch.metadata.dataset_info import create_empty_dataset_info
+from roboreel.torch.recording.frame_validation import (
     validate_episode_buffer,
     validate_feature_dtype_and_shape,
     validate_feature_image_or_video,
@@ -19,14 +31,6 @@ from roboreel.torch.frame_validation import (
     validate_feature_string,
     validate_features_presence,
     validate_frame,
-)
-from roboreel.torch.language import language_column_feature
-from roboreel.torch.optional_packages import require_package
-from roboreel.torch.policy_features import FeatureType, PolicyFeature, dataset_to_policy_features
-from roboreel.torch.robot_features import (
-    build_dataset_frame,
-    combine_feature_dicts,
-    hw_to_dataset_features,
 )
 from roboreel.types import Json, JsonObject
 

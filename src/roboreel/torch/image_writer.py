@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.encode import frame_of, png
+from roboreel.torch.compat.optional_packages import optional_package, require_package
 from roboreel.torch.depth_utils import squeeze_single_channel
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.optional_packages import optional_package, require_package
 
 _LOG = logging.getLogger(__name__)
 _Returned = TypeVar("_Returned")

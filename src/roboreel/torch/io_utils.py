@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from roboreel.torch.document_io import (
+from roboreel.torch.items.to_torch import (
+    UINT16_PIL_MODES,
+    hf_transform_to_torch,
+    item_to_torch,
+    pil_to_chw_tensor,
+)
+from roboreel.torch.media.image_files import load_image_as_numpy
+from roboreel.torch.metadata.document_io import (
     cast_stats_to_numpy,
     get_file_size_in_mb,
     get_parquet_file_size_in_mb,
@@ -15,13 +22,6 @@ from roboreel.torch.document_io import (
     write_info,
     write_stats,
     write_tasks,
-)
-from roboreel.torch.image_files import load_image_as_numpy
-from roboreel.torch.to_torch import (
-    UINT16_PIL_MODES,
-    hf_transform_to_torch,
-    item_to_torch,
-    pil_to_chw_tensor,
 )
 
 __all__ = [

@@ -11,9 +11,9 @@ from roboreel.format.language_types import (
     PERSISTENT_FIELDS,
     language_entry_type,
 )
+from roboreel.torch.compat.optional_packages import require_package
 from roboreel.torch.constants import LANGUAGE_COLUMNS, LANGUAGE_EVENTS, LANGUAGE_PERSISTENT
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.optional_packages import require_package
 from roboreel.types import Json
 
 __all__ = [

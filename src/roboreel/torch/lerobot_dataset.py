@@ -12,22 +12,22 @@ import torch.utils.data
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.view import View
 from roboreel.errors import RoboreelError, StorageError, UsageError
-from roboreel.torch.batch_buffers import Buffers
-from roboreel.torch.batch_source import Batch
+from roboreel.torch.batches.batch_buffers import Buffers
+from roboreel.torch.batches.batch_source import Batch
+from roboreel.torch.compat.lazy_names import loaded
+from roboreel.torch.compat.old_names import refusing_old_arguments
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
 from roboreel.torch.dataset_reader import DatasetReader, Transform, require_transform
-from roboreel.torch.dataset_root import as_root
-from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.feature_utils import get_hf_features_from_features
-from roboreel.torch.hub_calls import get_safe_version, snapshot_download
-from roboreel.torch.item_tensors import Item
-from roboreel.torch.lazy_names import loaded
-from roboreel.torch.old_names import refusing_old_arguments
-from roboreel.torch.push_calls import PushCalls
-from roboreel.torch.recording_calls import RecordingCalls
-from roboreel.torch.recording_options import RecordingOptions
-from roboreel.torch.remote_files import lacking, without_videos
-from roboreel.torch.table_rows import TableRows
+from roboreel.torch.items.item_tensors import Item
+from roboreel.torch.items.remote_files import lacking, without_videos
+from roboreel.torch.items.table_rows import TableRows
+from roboreel.torch.media.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
+from roboreel.torch.recording.recording_calls import RecordingCalls
+from roboreel.torch.recording.recording_options import RecordingOptions
+from roboreel.torch.sources.dataset_root import as_root
+from roboreel.torch.sources.hub_calls import get_safe_version, snapshot_download
+from roboreel.torch.sources.push_calls import PushCalls
 from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import Json
 

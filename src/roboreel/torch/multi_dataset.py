@@ -14,8 +14,8 @@ from torch.utils.data import Dataset
 
 from roboreel.torch import constants
 from roboreel.torch.errors import ArgumentError, WrongTypeError
-from roboreel.torch.mixed_dataset import Item, MixedDataset
-from roboreel.torch.mixed_features import Stats
+from roboreel.torch.mixing.mixed_dataset import Item, MixedDataset
+from roboreel.torch.mixing.mixed_features import Stats
 from roboreel.types import Json
 
 _LOG = logging.getLogger(__name__)

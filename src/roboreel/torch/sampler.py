@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from roboreel.torch.errors import ArgumentError
-from roboreel.torch.resumable_sampler import (
+from roboreel.torch.batches.resumable_sampler import (
     OnError,
     ResumableSampler,
     chosen_rows,
     frames_of,
     options_of,
 )
+from roboreel.torch.errors import ArgumentError
 from roboreel.types import Int64
 
 

@@ -16,10 +16,10 @@ from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.item_tensors import Item
-from roboreel.torch.stream_order import permuted, shuffled, split_evenly
-from roboreel.torch.stream_pipeline import local_items, remote_items
-from roboreel.torch.stream_position import StreamPosition, delivered
+from roboreel.torch.items.item_tensors import Item
+from roboreel.torch.streams.stream_order import permuted, shuffled, split_evenly
+from roboreel.torch.streams.stream_pipeline import local_items, remote_items
+from roboreel.torch.streams.stream_position import StreamPosition, delivered
 
 _MIB = 1 << 20
 

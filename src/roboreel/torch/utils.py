@@ -5,6 +5,16 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from roboreel.torch.compat.dicts import (
+    cycle,
+    find_float_index,
+    flatten_dict,
+    is_float_in_list,
+    resolve_episode_indices,
+    serialize_dict,
+    unflatten_dict,
+    update_chunk_file_indices,
+)
 from roboreel.torch.constants import (
     CHUNK_FILE_PATTERN,
     DATA_DIR,
@@ -28,18 +38,8 @@ from roboreel.torch.constants import (
     STATS_PATH,
     VIDEO_DIR,
 )
-from roboreel.torch.dataset_info import DatasetInfo
-from roboreel.torch.dataset_root import has_legacy_hub_download_metadata
-from roboreel.torch.dicts import (
-    cycle,
-    find_float_index,
-    flatten_dict,
-    is_float_in_list,
-    resolve_episode_indices,
-    serialize_dict,
-    unflatten_dict,
-    update_chunk_file_indices,
-)
+from roboreel.torch.metadata.dataset_info import DatasetInfo
+from roboreel.torch.sources.dataset_root import has_legacy_hub_download_metadata
 
 _ELSEWHERE = {
     "roboreel.hub": (
@@ -51,7 +51,7 @@ _ELSEWHERE = {
         "get_safe_version",
         "is_valid_version",
     ),
-    "roboreel.torch.hub_calls": ("create_branch", "create_lerobot_dataset_card"),
+    "roboreel.torch.sources.hub_calls": ("create_branch", "create_lerobot_dataset_card"),
     "roboreel.torch.io_utils": (
         "cast_stats_to_numpy",
         "hf_transform_to_torch",

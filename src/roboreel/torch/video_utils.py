@@ -14,15 +14,15 @@ import torch
 
 from roboreel.errors import FrameTimeError
 from roboreel.storage.video.by_time import decode_video_frames as decoded_frames
-from roboreel.torch.decoder_cache import VideoDecoderCache
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.video_encoding_manager import VideoEncodingManager
-from roboreel.torch.video_files import (
+from roboreel.torch.media.decoder_cache import VideoDecoderCache
+from roboreel.torch.media.video_encoding_manager import VideoEncodingManager
+from roboreel.torch.media.video_files import (
     concatenate_video_files,
     encode_video_frames,
     reencode_video,
 )
-from roboreel.torch.video_info import get_audio_info, get_video_duration_in_s, get_video_info
+from roboreel.torch.media.video_info import get_audio_info, get_video_duration_in_s, get_video_info
 
 __all__ = [
     "FrameTimestampError",

@@ -10,7 +10,7 @@ import torch
 import roboreel
 from roboreel.testing import make_dataset
 from roboreel.torch import LeRobotDataset
-from roboreel.torch.hub_calls import create_branch, create_lerobot_dataset_card
+from roboreel.torch.sources.hub_calls import create_branch, create_lerobot_dataset_card
 from tests.hub_server import HubServer, folder_files
 
 # how the client itself uploads parts: httpx2 deprecates it

@@ -12,11 +12,11 @@ import pytest
 import roboreel
 from roboreel.testing import Camera
 from roboreel.torch import constants
-from roboreel.torch.camera_tools import (
+from roboreel.torch.media.encoder_configs import RGBEncoderConfig
+from roboreel.torch.tools.camera_tools import (
     convert_image_to_video_dataset,
     reencode_dataset,
 )
-from roboreel.torch.encoder_configs import RGBEncoderConfig
 from tests.unit.torch.opened import Opened, made
 
 TOP, STILL = "observation.images.top", "observation.images.still"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from roboreel.torch.encoder_configs import (
+from roboreel.torch.media.encoder_configs import (
     DepthEncoderConfig,
     RGBEncoderConfig,
     VideoEncoderConfig,

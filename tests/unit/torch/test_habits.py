@@ -20,11 +20,11 @@ import torch
 import roboreel
 import roboreel.torch
 from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, v2
+from roboreel.torch.compat.lazy_names import OF_MODULES
 from roboreel.torch.dataset_tools import delete_episodes, modify_tasks
-from roboreel.torch.episode_list import EpisodeList
 from roboreel.torch.factory import resolve_delta_timestamps
-from roboreel.torch.lazy_names import OF_MODULES
-from roboreel.torch.task_list import TaskList
+from roboreel.torch.metadata.episode_list import EpisodeList
+from roboreel.torch.metadata.task_list import TaskList
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_what_needs_pandas_says_so(made: dict[str, Path], monkeypatch: pytest.Mo
     meta = LeRobotDatasetMetadata("me/it", root=made["v3.0"])
     with pytest.raises(AttributeError, match="pip install pandas"):
         _ = TaskList([0], ["push"]).head  # type: ignore[attr-defined]
-    monkeypatch.setattr("roboreel.torch.optional_packages.optional_package", lambda *_: None)
+    monkeypatch.setattr("roboreel.torch.compat.optional_packages.optional_package", lambda *_: None)
     with pytest.raises(roboreel.MissingDependencyError, match="pip install pandas"):
         EpisodeList(meta.episode_table).to_pandas()
 

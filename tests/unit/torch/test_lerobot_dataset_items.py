@@ -18,9 +18,9 @@ from roboreel.reading.host_buffers import HostBuffers
 from roboreel.storage.video.indexed_video import indexed_video
 from roboreel.testing import Camera, Version, make_dataset
 from roboreel.torch import LeRobotDataset
+from roboreel.torch.batches.loader import Loader
 from roboreel.torch.depth_utils import dequantize_depth, quantize_depth
-from roboreel.torch.loader import Loader
-from roboreel.torch.random_access import frames_decoded_for_one, longest_gop
+from roboreel.torch.items.random_access import frames_decoded_for_one, longest_gop
 from tests.mutate import edit_json, episode_video
 from tests.unit.torch.conftest import TOP, WRIST
 

@@ -23,8 +23,8 @@ from roboreel.reading import host_buffers
 from roboreel.reading.host_buffers import HostBuffers
 from roboreel.testing import Camera, make_dataset
 from roboreel.torch import EpisodeAwareSampler, LeRobotDataset, Loader
-from roboreel.torch.batch_source import planes
-from roboreel.torch.helper_process import HelperMaker
+from roboreel.torch.batches.batch_source import planes
+from roboreel.torch.batches.helper_process import HelperMaker
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 LENGTHS = (9, 5, 12)

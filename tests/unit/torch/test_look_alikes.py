@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from roboreel.torch import episode_list, task_list
-from roboreel.torch.episode_list import EpisodeList
-from roboreel.torch.task_list import TaskList, tasks_frame, tasks_of_frame
+from roboreel.torch.metadata import episode_list, task_list
+from roboreel.torch.metadata.episode_list import EpisodeList
+from roboreel.torch.metadata.task_list import TaskList, tasks_frame, tasks_of_frame
 
 TASKS = {0: "push", 2: "pull"}
 

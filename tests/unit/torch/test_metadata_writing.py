@@ -10,7 +10,7 @@ import pytest
 
 import roboreel
 from roboreel.torch import LeRobotDatasetMetadata
-from roboreel.torch import metadata_writing as writing
+from roboreel.torch.metadata import metadata_writing as writing
 
 FEATURES = {"action": {"dtype": "float32", "shape": (2,), "names": ["x", "y"]}}
 VIDEO = {"cam": {"dtype": "video", "shape": (64, 96, 3), "names": ["height", "width", "channels"]}}

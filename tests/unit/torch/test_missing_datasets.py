@@ -12,8 +12,8 @@ import pytest
 
 import roboreel
 from roboreel.torch import LeRobotDataset, MultiLeRobotDataset, dataset_metadata
+from roboreel.torch.compat.optional_packages import optional_package
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.optional_packages import optional_package
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from roboreel.errors import UsageError
 from roboreel.reading.mixture_order import mixture_rows, shares_of
-from roboreel.torch.mixed_dataset import MixedDataset
+from roboreel.torch.mixing.mixed_dataset import MixedDataset
 from tests.unit.torch.items import Items
 
 

@@ -16,8 +16,8 @@ import torch.utils.data
 
 import roboreel
 from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, VideoEncodingManager, v2
-from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.image_writer import write_image
+from roboreel.torch.media.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 
 CAMERA = "observation.images.front"
 STATE = {"dtype": "float32", "shape": (2,), "names": None}

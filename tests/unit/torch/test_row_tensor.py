@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, default_collate
 
 from roboreel.testing import Version
 from roboreel.torch import LeRobotDataset
-from roboreel.torch.row_tensor import RowTensor, rows_of
+from roboreel.torch.items.row_tensor import RowTensor, rows_of
 from tests.unit.torch.conftest import TOP, WRIST
 
 Numbered = Callable[[Version], Path]

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from roboreel.testing import Camera, make_dataset
-from roboreel.torch.block_sampler import BlockSampler
+from roboreel.torch.batches.block_sampler import BlockSampler
+from roboreel.torch.batches.resumable_sampler import ResumableSampler
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.resumable_sampler import ResumableSampler
 from roboreel.torch.sampler import EpisodeAwareSampler, compute_sampler_state
 
 TOP = "observation.images.top"

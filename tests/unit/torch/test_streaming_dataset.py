@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from roboreel.torch import LeRobotDataset, StreamingLeRobotDataset
-from roboreel.torch.stream_order import split_evenly
+from roboreel.torch.streams.stream_order import split_evenly
 
 
 def stream(root: Path, **options: Any) -> StreamingLeRobotDataset:

@@ -10,7 +10,7 @@ import torch
 import roboreel
 from roboreel.testing.numbered_frames import draw_numbers, png_bytes, read_numbers
 from roboreel.torch.depth_utils import dequantize_depth, quantize_depth
-from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
+from roboreel.torch.media.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.video_utils import (
     FrameTimestampError,
     VideoDecoderCache,
@@ -214,7 +214,7 @@ def test_the_decoder_cache_takes_its_size_from_the_environment(
 def test_the_decoder_cache_closes_what_was_used_least(
     monkeypatch: pytest.MonkeyPatch, made: dict[str, Path]
 ) -> None:
-    monkeypatch.setattr("roboreel.torch.decoder_cache.torchcodec_decoder", lambda file: file)
+    monkeypatch.setattr("roboreel.torch.media.decoder_cache.torchcodec_decoder", lambda file: file)
     first, second, third = sorted(made["v2.1"].rglob("*top/episode_*.mp4"))
     cache = VideoDecoderCache(2)
     opened = [cache.get_decoder(path) for path in (first, second, first, third)]

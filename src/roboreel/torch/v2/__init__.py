@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roboreel.torch.lazy_names import loaded
+from roboreel.torch.compat.lazy_names import loaded
 
 if TYPE_CHECKING:
     from roboreel.torch.v2.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata

@@ -10,7 +10,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import Array
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as CurrentMetadata
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.task_list import tasks_of_frame
+from roboreel.torch.metadata.task_list import tasks_of_frame
 from roboreel.torch.v2.episode_stats import EpisodeStats
 from roboreel.types import Json
 

@@ -12,12 +12,12 @@ import torch
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.view import View
 from roboreel.format.model import EPISODE, LENGTH
+from roboreel.torch.compat.old_names import refusing_old_arguments
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as CurrentMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
 from roboreel.torch.dataset_writer import DatasetWriter
 from roboreel.torch.lerobot_dataset import LeRobotDataset as CurrentDataset
-from roboreel.torch.old_names import refusing_old_arguments
-from roboreel.torch.recording_options import RecordingOptions
+from roboreel.torch.recording.recording_options import RecordingOptions
 from roboreel.torch.v2.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.v2.episode_data_index import get_episode_data_index
 from roboreel.types import Int64

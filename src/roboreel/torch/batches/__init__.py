@@ -1,0 +1,1 @@
+"""Which items are in a batch, and the threads that make it."""

@@ -1,0 +1,1 @@
+"""Declarations of features: what they say, and what policies and robots make of them."""

@@ -1,0 +1,1 @@
+"""Rows and frames of a dataset as tensors."""

@@ -1,0 +1,1 @@
+"""Image and video files, and the settings of their encoders."""

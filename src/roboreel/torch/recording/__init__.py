@@ -1,0 +1,1 @@
+"""lerobot's calls that record, over roboreel's `Recorder`."""

@@ -1,0 +1,1 @@
+"""Where a dataset comes from: a folder, the Hub, a view."""

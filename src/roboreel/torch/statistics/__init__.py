@@ -1,0 +1,1 @@
+"""Statistics as `compute_stats` gives them."""
