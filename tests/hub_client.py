@@ -53,7 +53,7 @@ def only_hub(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[HubServer]:
     patch.setattr("huggingface_hub.utils._http.time", Impatient())
     patch.setattr("huggingface_hub.file_download.time", Impatient())
     patch.setattr("roboreel.hub.client.time", Impatient())
-    patch.setattr("roboreel.storage.http_client.time", Impatient())
+    patch.setattr("roboreel.storage.remote.http_client.time", Impatient())
     with HubServer() as server:
         patch.setenv("HF_ENDPOINT", server.url)
         yield server

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from roboreel.repairing.repair_report import RepairReport, RepairStep
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
-    from roboreel.storage.video.by_time import decode_video_frames
+    from roboreel.storage.frames_by_time import decode_video_frames
 
 __version__ = "0.1.0"
 
@@ -159,7 +159,7 @@ _HOME = {
     "concat": "edit.concat",
     "convert": "ops.write",
     "convert_dataset": "ops.lerobot_names",
-    "decode_video_frames": "storage.video.by_time",
+    "decode_video_frames": "storage.frames_by_time",
     "diff": "diffing.diff",
     "index_packets": "ops.index_packets",
     "kept_versions": "ops.undo",

@@ -121,7 +121,7 @@ def test_an_op_that_always_kills_its_worker_is_named_and_not_tried_for_ever(
 DRIVER = """
 import os, signal, sys
 import roboreel
-from roboreel.storage import staging
+from roboreel.storage.staging import staging
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

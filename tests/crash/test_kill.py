@@ -14,7 +14,7 @@ import pytest
 
 import roboreel
 from roboreel.storage.disk import faults
-from roboreel.storage.staging import staging_location
+from roboreel.storage.staging.staging import staging_location
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.make_dataset import Version
 from tests.crash.sweep import Share, swept

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import roboreel
 from roboreel.cli.main import app
-from roboreel.storage.staging import staging_location
+from roboreel.storage.staging.staging import staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.crash.sweep import Share, swept
 from tests.crash.victim import Edit, Moment, edit_killed_at, moments

@@ -14,7 +14,7 @@ import roboreel
 from roboreel.plan.plan import MeasureCamera, Op
 from roboreel.runner.plan_progress import op_frames
 from roboreel.storage import disk
-from roboreel.storage.staging import staging_location
+from roboreel.storage.staging.staging import staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.crash.victim import Count, fill_disk, moments
 from tests.oracle import tree_digest

@@ -11,7 +11,7 @@ import pytest
 
 import roboreel
 from roboreel.errors import DatasetError, RunError, StorageError
-from roboreel.storage.store_root import StoreRoot
+from roboreel.storage.remote.store_root import StoreRoot
 from roboreel.testing import make_dataset
 from tests.forked import FORKED
 from tests.oracle import tree_digest

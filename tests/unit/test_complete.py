@@ -17,7 +17,7 @@ from roboreel.plan.plan import CopyFile
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import is_scratch, scratch_beside
-from roboreel.storage.staging import Staging, refuse_busy, staging_location
+from roboreel.storage.staging.staging import Staging, refuse_busy, staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.oracle import tree_digest
 

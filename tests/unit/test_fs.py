@@ -16,7 +16,7 @@ from roboreel.errors import StorageError
 from roboreel.storage.fs import inside, open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.output_file import Output
-from roboreel.storage.remote import FsspecRoot
+from roboreel.storage.remote.remote import FsspecRoot
 from roboreel.storage.root import FileStat, Root, checked
 
 NAME = "meta/info.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreel.storage.held_ranges import RangeStore
+from roboreel.storage.memory.held_ranges import RangeStore
 
 FILE = bytes(range(256)) * 2
 SPANS = st.lists(st.tuples(st.integers(0, 200), st.integers(1, 90)), max_size=12)

@@ -14,7 +14,7 @@ import roboreel
 from roboreel.errors import DatasetError, PlanError, Problem, RoboreelError, StorageError
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables import read_table
+from roboreel.storage.tables.tables import read_table
 from roboreel.testing import Camera, make_dataset
 from tests.mutate import episode_table
 

@@ -16,8 +16,8 @@ import roboreel
 from roboreel.cli.main import app
 from roboreel.runner.run_options import Leftovers
 from roboreel.storage import disk
-from roboreel.storage.staging import Staging, staging_location
-from roboreel.storage.staging_folder import identity
+from roboreel.storage.staging.staging import Staging, staging_location
+from roboreel.storage.staging.staging_folder import identity
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
 

@@ -17,7 +17,7 @@ import pytest
 import roboreel
 from roboreel.errors import DatasetError, PlanError, RoboreelError, StorageError
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables import TableFile, read_table
+from roboreel.storage.tables.tables import TableFile, read_table
 from roboreel.testing import make_dataset
 from tests.mutate import edit_table, episode_table, set_column
 

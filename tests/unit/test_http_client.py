@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from roboreel.errors import UsageError
-from roboreel.storage.http_client import HttpClient, HttpFailureError
+from roboreel.storage.remote.http_client import HttpClient, HttpFailureError
 
 _DATA = bytes(range(256))
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

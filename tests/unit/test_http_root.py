@@ -13,7 +13,7 @@ import pytest
 
 import roboreel
 from roboreel.errors import ChangedInputError, StorageError
-from roboreel.storage.http_root import HttpRoot
+from roboreel.storage.remote.http_root import HttpRoot
 from roboreel.storage.video.packet_index import INDEX_FILE
 from roboreel.testing import make_dataset
 from tests.hub_client import Impatient
@@ -115,6 +115,6 @@ def test_what_is_not_there_is_named(served: tuple[str, Path, _Server]) -> None:
 
 
 def test_a_server_that_cannot_be_reached_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roboreel.storage.http_client.time", Impatient())
+    monkeypatch.setattr("roboreel.storage.remote.http_client.time", Impatient())
     with pytest.raises(StorageError, match=r"'http://127.0.0.1:1/.*cannot be reached"):
         roboreel.open_remote("http://127.0.0.1:1/dataset")

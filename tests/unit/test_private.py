@@ -16,7 +16,7 @@ from roboreel.probes import cache
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import USUAL, limited
-from roboreel.storage.staging import Staging, staging_location
+from roboreel.storage.staging.staging import Staging, staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.crash.victim import edit_killed_at, moments
 from tests.unit.inventories import age, surveyed

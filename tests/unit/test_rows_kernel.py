@@ -23,7 +23,7 @@ from roboreel.runner.kernels.result_rows import transformed
 from roboreel.runner.kernels.table_inputs import Batch, Members
 from roboreel.stats.feature_stats import QUANTILES
 from roboreel.stats.sampling import OWN
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.testing import make_dataset
 from tests.merging import features_stats
 

@@ -8,7 +8,7 @@ import pytest
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.staging import Staging, recover, refuse_existing, staging_location
+from roboreel.storage.staging.staging import Staging, recover, refuse_existing, staging_location
 
 NAME = "meta/info.json"
 REPORT = {"what": "was done"}

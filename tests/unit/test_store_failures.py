@@ -6,7 +6,7 @@ import pytest
 
 from roboreel.errors import MissingDependencyError, MissingFileError, StorageError
 from roboreel.storage.fs import open_root
-from roboreel.storage.store_failures import said_of
+from roboreel.storage.remote.store_failures import said_of
 
 
 class NoCredentialsError(Exception):

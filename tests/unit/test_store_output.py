@@ -11,10 +11,10 @@ import pytest
 import roboreel
 from roboreel.errors import RunError, StorageError, UsageError
 from roboreel.ops.split import write_parts
-from roboreel.storage.remote import FsspecRoot
-from roboreel.storage.state_folder import state_folder
-from roboreel.storage.store_root import StoreRoot
-from roboreel.storage.store_staging import StoreStaging
+from roboreel.storage.remote.remote import FsspecRoot
+from roboreel.storage.remote.store_root import StoreRoot
+from roboreel.storage.staging.state_folder import state_folder
+from roboreel.storage.staging.store_staging import StoreStaging
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
 

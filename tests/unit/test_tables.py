@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from roboreel.errors import StorageError
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.remote import FsspecRoot
-from roboreel.storage.tables import TableFile, read_footer, read_table
-from roboreel.storage.tables_write import (
+from roboreel.storage.remote.remote import FsspecRoot
+from roboreel.storage.tables.tables import TableFile, read_footer, read_table
+from roboreel.storage.tables.tables_write import (
     ROW_GROUP_BYTES,
     episode_bytes,
     write_batches,

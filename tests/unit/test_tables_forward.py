@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from roboreel.errors import StorageError
-from roboreel.storage import tables_forward
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables import TableFile
-from roboreel.storage.tables_forward import Forward
+from roboreel.storage.tables import tables_forward
+from roboreel.storage.tables.tables import TableFile
+from roboreel.storage.tables.tables_forward import Forward
 
 ROWS = 1000
 RANGES = {

@@ -11,12 +11,12 @@ import pytest
 
 import roboreel
 from roboreel.errors import StorageError
-from roboreel.storage import tables_memory, tables_write
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables import TableFile
-from roboreel.storage.tables_forward import Forward
-from roboreel.storage.tables_memory import take_ascending
-from roboreel.storage.tables_write import write_batches
+from roboreel.storage.tables import tables_memory, tables_write
+from roboreel.storage.tables.tables import TableFile
+from roboreel.storage.tables.tables_forward import Forward
+from roboreel.storage.tables.tables_memory import take_ascending
+from roboreel.storage.tables.tables_write import write_batches
 from roboreel.testing import make_dataset
 from roboreel.testing.made_features import STILL
 

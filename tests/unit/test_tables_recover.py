@@ -11,8 +11,8 @@ import pytest
 
 from roboreel.format.images import IMAGE
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables_recover import recover_table
-from roboreel.storage.thrift import ThriftReader, written
+from roboreel.storage.tables.tables_recover import recover_table
+from roboreel.storage.tables.thrift import ThriftReader, written
 
 SHAPES = {"matrix": (2, 2)}
 ROWS = (50, 33, 120)

@@ -21,7 +21,7 @@ from roboreel.format.v30_episodes import (
 )
 from roboreel.format.version import FormatVersion
 from roboreel.probes.table_requests import rows_by_path
-from roboreel.storage.tables import read_table
+from roboreel.storage.tables.tables import read_table
 from roboreel.types import Int64
 
 

@@ -31,7 +31,7 @@ from roboreel.stats.pixel_counts import histogram_stats
 from roboreel.stats.sample_tolerance import of_other_frames
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.storage.video.still_images import decode_image
 from roboreel.types import Int64
 

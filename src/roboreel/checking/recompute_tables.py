@@ -18,8 +18,8 @@ from roboreel.stats.portion import Portion
 from roboreel.stats.quantiles import Quantiles
 from roboreel.stats.sorted_values import Ordered
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
-from roboreel.storage.tables_forward import Forward
+from roboreel.storage.tables.tables import TableFile
+from roboreel.storage.tables.tables_forward import Forward
 from roboreel.types import Floats, Int64
 
 _READ_ROWS, _READ_BYTES = 1 << 17, 8 << 20

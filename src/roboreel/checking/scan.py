@@ -27,7 +27,7 @@ from roboreel.progress.work_done import advance
 from roboreel.stats.moments import Moments
 from roboreel.stats.portion import Portion
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.types import Bools, Floats, Int64
 
 _CHUNK_ROWS = 1 << 14

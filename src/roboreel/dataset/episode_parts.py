@@ -11,7 +11,7 @@ from roboreel.errors import DatasetError
 from roboreel.format.parse import Problems
 from roboreel.format.v30_episodes import EPISODES_FOLDER
 from roboreel.storage.root import FileStat, Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 
 WORTH_KEEPING = 16
 """Files from which on a dataset keeps what it read, to read only new ones when it is refreshed."""

@@ -22,8 +22,8 @@ from roboreel.probes.probe_request import Finding, findings_of, flat
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probe_videos import DeclaredFrames, first_frames, frame_mismatch
 from roboreel.probes.table_requests import rows_by_path, table_requests
-from roboreel.storage.process_lock import ProcessLock
-from roboreel.storage.ranged_root import RangedRoot
+from roboreel.storage.memory.process_lock import ProcessLock
+from roboreel.storage.remote.ranged_root import RangedRoot
 from roboreel.storage.root import Root
 from roboreel.storage.video.packets import PacketTable
 from roboreel.types import Int64

@@ -9,7 +9,7 @@ import pyarrow as pa
 from roboreel.dataset.positions import Positions
 from roboreel.errors import StorageError
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 
 
 def read_rows(

@@ -20,7 +20,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.stats.block import StatsBlock, StatsKey, blocks_of
 from roboreel.stats.feature_stats import Stats
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile, row_ranges
+from roboreel.storage.tables.tables import TableFile, row_ranges
 from roboreel.types import Int64
 
 _BLOCK_BYTES = 1 << 22

@@ -13,7 +13,7 @@ import pyarrow as pa
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:

@@ -17,8 +17,8 @@ from roboreel.errors import DatasetError, StorageError, UsageError
 from roboreel.format.parse import parse_json
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
-from roboreel.storage.tables import read_table
-from roboreel.storage.tables_write import write_table
+from roboreel.storage.tables.tables import read_table
+from roboreel.storage.tables.tables_write import write_table
 from roboreel.types import Json, JsonObject
 
 ENDING = ".view.json"

@@ -14,9 +14,9 @@ from roboreel.diffing.side import Side
 from roboreel.errors import StorageError
 from roboreel.format.feature import EPISODE_INDEX, is_list
 from roboreel.format.model import ROW_START
-from roboreel.storage.tables import TableFile
-from roboreel.storage.tables_forward import Forward
-from roboreel.storage.tables_memory import PART_BYTES
+from roboreel.storage.tables.tables import TableFile
+from roboreel.storage.tables.tables_forward import Forward
+from roboreel.storage.tables.tables_memory import PART_BYTES
 from roboreel.types import Int64
 
 

@@ -17,7 +17,7 @@ from roboreel.errors import UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, TASKS, video_path
 from roboreel.format.v30_episodes import FROM_INDEX, TO_INDEX, episode_files, whole_numbers
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.types import Int64
 
 

@@ -11,9 +11,9 @@ from roboreel.hub.environment import endpoint
 from roboreel.hub.reference import HubReference
 from roboreel.hub.remote_files import RemoteFile, list_files
 from roboreel.hub.versions import resolve_revision
-from roboreel.storage.http_client import HttpAnswer, HttpClient, HttpFailureError
 from roboreel.storage.links import Listing
-from roboreel.storage.ranged_root import RangedRoot
+from roboreel.storage.remote.http_client import HttpAnswer, HttpClient, HttpFailureError
+from roboreel.storage.remote.ranged_root import RangedRoot
 from roboreel.storage.root import FileStat, checked
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})

@@ -19,8 +19,8 @@ from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.snapshots import cached_snapshot
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
-from roboreel.storage.originals import kept_beside
-from roboreel.storage.staging import moved_original
+from roboreel.storage.staging.originals import kept_beside
+from roboreel.storage.staging.staging import moved_original
 
 Needs = Literal["everything", "documents"]
 """What a caller reads of a dataset: a copy that isn't here yet is fetched that far."""

@@ -14,11 +14,11 @@ from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.plan.plan import Plan
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.run_report import Report
-from roboreel.storage import staging, store_staging
 from roboreel.storage.fs import inside
 from roboreel.storage.names import is_url, local_path
-from roboreel.storage.originals import require_room_for_original
 from roboreel.storage.recording_lock import refuse_recording
+from roboreel.storage.staging import staging, store_staging
+from roboreel.storage.staging.originals import require_room_for_original
 
 
 def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:

@@ -25,9 +25,15 @@ from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.names import is_url, local_path
-from roboreel.storage.recovery import remove
-from roboreel.storage.staging import recover, refuse_existing
-from roboreel.storage.staging_folder import PLANS, read_note, refuse_planted, take, write_note
+from roboreel.storage.staging.recovery import remove
+from roboreel.storage.staging.staging import recover, refuse_existing
+from roboreel.storage.staging.staging_folder import (
+    PLANS,
+    read_note,
+    refuse_planted,
+    take,
+    write_note,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

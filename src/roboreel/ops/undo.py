@@ -11,11 +11,11 @@ from roboreel.format.model import INFO
 from roboreel.hub.open_reference import folder_here
 from roboreel.ops.output import refuse_replacing
 from roboreel.parallel import stops_passed_over
-from roboreel.storage.exchange import put_back, remove_versions
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
-from roboreel.storage.originals import KeptVersion, kept_beside, name_before
-from roboreel.storage.staging import recover
+from roboreel.storage.staging.exchange import put_back, remove_versions
+from roboreel.storage.staging.originals import KeptVersion, kept_beside, name_before
+from roboreel.storage.staging.staging import recover
 
 _Path = str | os.PathLike[str]
 

@@ -12,7 +12,7 @@ from roboreel.format.model import EPISODE
 from roboreel.format.stats_shape import StatsShapes, add_lines, add_rows
 from roboreel.probes.probe_request import ProbeRequest, as_text
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile, row_ranges
+from roboreel.storage.tables.tables import TableFile, row_ranges
 
 _BLOCK_BYTES = 1 << 20
 _BLOCK_ROWS = 2048

@@ -23,7 +23,7 @@ from roboreel.format.table_schema import without_record
 from roboreel.probes.probe_request import Finding, ProbeRequest, as_text, findings_text
 from roboreel.probes.table_columns import IndexColumn, distinct, undeclared_shapes
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.types import Floats, Int64
 
 SURVEYED = (TIMESTAMP, FRAME_INDEX, EPISODE_INDEX, INDEX, TASK_INDEX)

@@ -17,8 +17,8 @@ from roboreel.executors.worker_pool import WorkerPool, worker_pool
 from roboreel.probes.cache import FileCache
 from roboreel.probes.probe_request import ProbeRequest
 from roboreel.progress.reporter import Phase, begin_phase
-from roboreel.storage.io_threads import MOST_AT_ONCE
 from roboreel.storage.local import LocalRoot, folder_of
+from roboreel.storage.remote.io_threads import MOST_AT_ONCE
 from roboreel.storage.root import Root
 
 Probe: TypeAlias = Callable[[Root, ProbeRequest], pa.Table]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.format.feature import is_list
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.types import Floats, Int64
 
 _SIGNED = frozenset([pa.int8(), pa.int16(), pa.int32(), pa.int64()])

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.memory.process_lock import ProcessLock
 from roboreel.storage.modes import PRIVATE
-from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.scratch import is_scratch
 
 FRAMES, INDEX = ".frames", ".index"

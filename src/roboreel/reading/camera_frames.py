@@ -19,11 +19,11 @@ from roboreel.reading.decode_queue import DecodeQueue
 from roboreel.reading.frame_cache import CachedVideo, frame_cache
 from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.read_options import ReadOptions
-from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.fs import open_root
-from roboreel.storage.held_ranges import RangeStore
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.process_lock import ProcessLock
+from roboreel.storage.memory.bounded_cache import BoundedCache
+from roboreel.storage.memory.held_ranges import RangeStore
+from roboreel.storage.memory.process_lock import ProcessLock
 from roboreel.storage.root import Root
 from roboreel.storage.video.backends import backend_frames
 from roboreel.storage.video.decode import frames_of

@@ -20,11 +20,11 @@ from roboreel.reading.frame_file import FrameFile, FrameLayout, make_frame_file,
 from roboreel.reading.kept_indexes import KeptIndex, content_key, parsed_index, rendered_index
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage import disk
-from roboreel.storage.bounded_cache import BoundedCache
-from roboreel.storage.held_ranges import HeldRanges
 from roboreel.storage.lock import hold
-from roboreel.storage.mapped_file import identity_of
-from roboreel.storage.process_lock import ProcessLock
+from roboreel.storage.memory.bounded_cache import BoundedCache
+from roboreel.storage.memory.held_ranges import HeldRanges
+from roboreel.storage.memory.mapped_file import identity_of
+from roboreel.storage.memory.process_lock import ProcessLock
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.video.indexed_video import IndexedVideo
 from roboreel.storage.video.key_access import KeyAccess

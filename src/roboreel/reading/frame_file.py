@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from roboreel.errors import StorageError
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.mapped_file import MappedFile
+from roboreel.storage.memory.mapped_file import MappedFile
 
 _FORMAT = 1
 _PAGE = 4096

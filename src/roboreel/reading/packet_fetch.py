@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from roboreel.reading.decode_jobs import DecodeJob
-from roboreel.storage.held_ranges import HeldRanges
-from roboreel.storage.io_threads import at_once
-from roboreel.storage.near_ranges import Span, joined
+from roboreel.storage.memory.held_ranges import HeldRanges
+from roboreel.storage.memory.near_ranges import Span, joined
+from roboreel.storage.remote.io_threads import at_once
 from roboreel.storage.video.decode import packets_of
 from roboreel.storage.video.indexed_video import IndexedVideo
 

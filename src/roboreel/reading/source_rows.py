@@ -20,10 +20,10 @@ from roboreel.format.feature import INDEX_DTYPES, TIMESTAMP, Feature
 from roboreel.format.model import EPISODE
 from roboreel.format.values import filled_values
 from roboreel.reading.column_cache import ColumnCache
-from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.process_lock import ProcessLock
-from roboreel.storage.tables import TableFile
+from roboreel.storage.memory.bounded_cache import BoundedCache
+from roboreel.storage.memory.process_lock import ProcessLock
+from roboreel.storage.tables.tables import TableFile
 from roboreel.types import Int64
 
 _MAPPED_BYTES = 1 << 16

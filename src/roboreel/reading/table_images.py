@@ -10,8 +10,8 @@ from roboreel.errors import StorageError, VideoError
 from roboreel.format.images import image_bytes
 from roboreel.reading.decode_jobs import WantedFrames
 from roboreel.reading.read_options import ReadOptions
-from roboreel.storage.bounded_cache import BoundedCache
-from roboreel.storage.tables import TableFile
+from roboreel.storage.memory.bounded_cache import BoundedCache
+from roboreel.storage.tables.tables import TableFile
 from roboreel.storage.video.still_images import decoded_image
 
 

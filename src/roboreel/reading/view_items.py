@@ -35,7 +35,7 @@ from roboreel.reading.read_options import TASK, ChosenFeatures, ReadOptions
 from roboreel.reading.source_rows import Chosen, FileColumns, SourceRows
 from roboreel.reading.table_images import TableImages
 from roboreel.reading.view_tasks import ViewTasks
-from roboreel.storage.bounded_cache import BoundedCache
+from roboreel.storage.memory.bounded_cache import BoundedCache
 from roboreel.types import Int64
 
 _KEPT_ARRAYS = 4

@@ -20,7 +20,7 @@ from roboreel.recording.frame_checks import CheckedFrame, FrameChecker, require_
 from roboreel.recording.recorded_features import FRAME_REPEATED, INTERVENTION, own_features
 from roboreel.recording.row_columns import RowColumn, row_column
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables_write import write_table
+from roboreel.storage.tables.tables_write import write_table
 from roboreel.writing.recording_folder import RecordingFolder
 
 _ROWS, _REASON = "rows.parquet", "reason.json"

@@ -10,7 +10,7 @@ from roboreel.format.model import EPISODE
 from roboreel.format.parse import parse_json, parse_line, whole_number
 from roboreel.repairing.draft import Draft
 from roboreel.stats.feature_stats import parse_stats
-from roboreel.storage.tables import read_footer
+from roboreel.storage.tables.tables import read_footer
 from roboreel.types import Json
 
 _LFS = b"version https://git-lfs"

@@ -25,7 +25,7 @@ from roboreel.format.model import INFO, video_path
 from roboreel.format.parse import Problems, parse_json
 from roboreel.format.values import column_values
 from roboreel.repairing.draft import Draft
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.storage.video.decode import decode_frames
 
 _FPS_TOLERANCE = 1e-3

@@ -17,7 +17,7 @@ from roboreel.storage import disk
 from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat, OpenFile, Root
-from roboreel.storage.tables_write import write_table
+from roboreel.storage.tables.tables_write import write_table
 
 
 class Draft(Root):

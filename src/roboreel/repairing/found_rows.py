@@ -11,7 +11,7 @@ from roboreel.errors import StorageError
 from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX, TASK_INDEX
 from roboreel.probes.table_columns import IndexColumn, distinct
 from roboreel.storage.root import Root
-from roboreel.storage.tables import read_table
+from roboreel.storage.tables.tables import read_table
 from roboreel.types import Int64
 
 

@@ -10,8 +10,8 @@ from roboreel.errors import StorageError
 from roboreel.format.images import IMAGE, as_structs
 from roboreel.format.model import Info
 from roboreel.repairing.draft import Draft
-from roboreel.storage.tables import TableFile
-from roboreel.storage.tables_write import write_batches
+from roboreel.storage.tables.tables import TableFile
+from roboreel.storage.tables.tables_write import write_batches
 
 _ROWS_AT_ONCE = 256
 

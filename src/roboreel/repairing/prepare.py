@@ -25,7 +25,7 @@ from roboreel.repairing.unfinished_tables import finish_tables
 from roboreel.repairing.unfinished_videos import finish_videos
 from roboreel.repairing.unlisted_episodes import list_episodes
 from roboreel.repairing.unlisted_files import list_files
-from roboreel.storage.tables import read_table
+from roboreel.storage.tables.tables import read_table
 
 
 def prepare(draft: Draft, choices: RepairChoices) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roboreel.errors import StorageError
-from roboreel.storage import disk, recovery
+from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
-from roboreel.storage.staging import staging_location
-from roboreel.storage.staging_folder import DATASET, take
+from roboreel.storage.staging import recovery
+from roboreel.storage.staging.staging import staging_location
+from roboreel.storage.staging.staging_folder import DATASET, take
 
 _TIMEOUT_S = 1.0
 

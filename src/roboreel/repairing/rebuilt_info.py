@@ -19,7 +19,7 @@ from roboreel.format.v30_episodes import episode_files
 from roboreel.format.version import FormatVersion
 from roboreel.probes.table_columns import IndexColumn, undeclared_shapes
 from roboreel.repairing.draft import Draft
-from roboreel.storage.tables import TableFile, read_table
+from roboreel.storage.tables.tables import TableFile, read_table
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable
 from roboreel.types import Json

@@ -14,7 +14,7 @@ from roboreel.format.model import EPISODE, TASKS
 from roboreel.format.v30_episodes import EPISODES_FOLDER, episode_files, whole_numbers
 from roboreel.repairing.damaged_documents import readable_lines
 from roboreel.repairing.draft import Draft
-from roboreel.storage.tables import read_table
+from roboreel.storage.tables.tables import read_table
 
 
 def list_tasks_by_rows(draft: Draft) -> None:

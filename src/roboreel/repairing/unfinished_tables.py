@@ -10,8 +10,8 @@ from roboreel.format.repairs import SKIP
 from roboreel.format.table_schema import schema_of
 from roboreel.repairing.draft import Draft
 from roboreel.storage.root import Root
-from roboreel.storage.tables import read_footer
-from roboreel.storage.tables_recover import recover_table
+from roboreel.storage.tables.tables import read_footer
+from roboreel.storage.tables.tables_recover import recover_table
 
 _MAGIC = b"PAR1"
 

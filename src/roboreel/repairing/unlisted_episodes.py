@@ -32,7 +32,7 @@ from roboreel.format.v30_episodes import (
 from roboreel.repairing.draft import Draft
 from roboreel.repairing.found_rows import FoundEpisode, found_episodes, named_episodes
 from roboreel.repairing.pending_frames import find_pending_video
-from roboreel.storage.tables import read_footer, read_table
+from roboreel.storage.tables.tables import read_footer, read_table
 from roboreel.storage.video.index import read_packet_table
 from roboreel.types import Json
 

@@ -20,7 +20,7 @@ from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import Stats
 from roboreel.stats.merge import StatsMerger
 from roboreel.stats.pixel_counts import CameraCounts
-from roboreel.storage.tables_write import write_table
+from roboreel.storage.tables.tables_write import write_table
 from roboreel.storage.write_root import WriteRoot
 
 

@@ -37,7 +37,7 @@ from roboreel.stats.block import StatsBlock, block_to_json, parse_block
 from roboreel.stats.pixel_counts import CameraCounts, counted_to_json, parse_counted
 from roboreel.storage.disk import boot
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.staging_folder import LEDGER, identity
+from roboreel.storage.staging.staging_folder import LEDGER, identity
 from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Int64, Json
 

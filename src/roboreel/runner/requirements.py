@@ -9,8 +9,8 @@ from roboreel.errors import RunError
 from roboreel.plan.plan import CopyFile
 from roboreel.runner.ledger import Ledger, outputs_of
 from roboreel.storage.disk import free_bytes
-from roboreel.storage.staging import Staging
-from roboreel.storage.store_staging import StoreStaging
+from roboreel.storage.staging.staging import Staging
+from roboreel.storage.staging.store_staging import StoreStaging
 
 _SHOWN = 20
 

@@ -48,8 +48,8 @@ from roboreel.storage.fs import open_root
 from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.names import is_url
 from roboreel.storage.root import Root
-from roboreel.storage.staging import Staging
-from roboreel.storage.store_staging import StoreStaging
+from roboreel.storage.staging.staging import Staging
+from roboreel.storage.staging.store_staging import StoreStaging
 from roboreel.types import Int64
 
 

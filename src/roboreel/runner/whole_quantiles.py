@@ -19,7 +19,7 @@ from roboreel.stats.feature_stats import FeatureStats, Stats, quantile_name
 from roboreel.stats.pixel_counts import PEAK, CameraCounts, quantiles_of_levels
 from roboreel.stats.quantiles import Quantiles, shared_budget
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.types import Floats
 
 _ROWS = 1 << 16

@@ -14,7 +14,7 @@ from roboreel.stats.feature_stats import FeatureStats, Stats, moments, quantile_
 from roboreel.stats.merge import merged_pair
 from roboreel.stats.quantiles import Quantiles
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.types import Floats
 
 _ACTION, _STATE = "action", "observation.state"

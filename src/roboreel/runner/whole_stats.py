@@ -25,7 +25,7 @@ from roboreel.stats.feature_stats import (
 from roboreel.stats.merge import StatsMerger
 from roboreel.stats.sample_tolerance import of_other_frames
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 
 _COMPUTED = "computed from the rows; the statistics of the episodes are kept as stored"
 _NEEDED = {"min", "max", "mean", "std"}

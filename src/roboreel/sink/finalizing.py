@@ -29,7 +29,7 @@ from roboreel.storage.disk import make_folders
 from roboreel.storage.fs import open_output
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.lock import hold
-from roboreel.storage.state_folder import state_folder
+from roboreel.storage.staging.state_folder import state_folder
 from roboreel.storage.write_root import WriteRoot
 from roboreel.summary.summary import Summarized, Summary, by_rule
 from roboreel.types import Json

@@ -34,7 +34,7 @@ from roboreel.sink.staged_record import task_number
 from roboreel.stats.block import blocks_of
 from roboreel.stats.feature_stats import parse_stats
 from roboreel.storage.fs import open_output
-from roboreel.storage.tables_write import write_table
+from roboreel.storage.tables.tables_write import write_table
 from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json
 from roboreel.writing.dataset_state import new_info

@@ -18,9 +18,9 @@ from roboreel.executors.worker_pool import worker_pool
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.staged_record import StagedRecord, read_record
 from roboreel.storage.fs import open_output
-from roboreel.storage.io_threads import at_once
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables import TableFile
+from roboreel.storage.remote.io_threads import at_once
+from roboreel.storage.tables.tables import TableFile
 from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json, JsonObject
 

@@ -19,7 +19,7 @@ from roboreel.sink.episode_key import EpisodeKey
 from roboreel.storage.fs import open_output
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import is_url, local_path
-from roboreel.storage.store_staging import refuse_url
+from roboreel.storage.staging.store_staging import refuse_url
 from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json
 

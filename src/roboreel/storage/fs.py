@@ -11,14 +11,14 @@ from pathlib import Path
 from shlex import quote
 
 from roboreel.errors import MissingFileError, StorageError
-from roboreel.storage.http_root import HttpRoot
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.names import is_url, local_path
-from roboreel.storage.originals import kept_beside
-from roboreel.storage.remote import FsspecRoot
+from roboreel.storage.remote.http_root import HttpRoot
+from roboreel.storage.remote.remote import FsspecRoot
+from roboreel.storage.remote.store_root import StoreRoot
 from roboreel.storage.root import Root
-from roboreel.storage.store_root import StoreRoot
+from roboreel.storage.staging.originals import kept_beside
 from roboreel.storage.write_root import WriteRoot
 
 

@@ -14,7 +14,7 @@ from roboreel.format.feature import TASK_INDEX
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.probes.table_columns import IndexColumn, distinct
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.storage.video.access import AccessPoints, Joining
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import run_of_frames

@@ -16,7 +16,7 @@ from roboreel.probes.probe_request import findings_of, flat
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probing import Probing
 from roboreel.probes.table_requests import rows_by_path, table_requests
-from roboreel.storage.tables_layout import layouts_of, plain_schema
+from roboreel.storage.tables.tables_layout import layouts_of, plain_schema
 from roboreel.survey.findings import Findings
 from roboreel.types import Bools, Floats, Int64
 
@@ -35,7 +35,7 @@ class TablesFound:
     first_index: Int64
     """`index` of an episode's first row if its index columns are as roboreel would write them, else -1."""
     schemas: dict[str, pa.Schema] = field(default_factory=dict)
-    """By table file, with plain types; see `storage/tables_layout.py`."""
+    """By table file, with plain types; see `storage/tables/tables_layout.py`."""
     layouts: dict[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
     """By table file and column, where stored with another layout: (stored type, plain type)."""
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 
 from roboreel.errors import FrameTimeError
-from roboreel.storage.video.by_time import decode_video_frames as decoded_frames
+from roboreel.storage.frames_by_time import decode_video_frames as decoded_frames
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.media.decoder_cache import VideoDecoderCache
 from roboreel.torch.media.video_encoding_manager import VideoEncodingManager

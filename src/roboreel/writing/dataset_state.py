@@ -26,7 +26,7 @@ from roboreel.stats.feature_stats import Stats, quantile_share
 from roboreel.stats.merge import StatsMerger
 from roboreel.stats.sampling import OWN, SamplingProfile
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables import read_footer
+from roboreel.storage.tables.tables import read_footer
 from roboreel.types import JsonObject
 
 DATA, EPISODE_LIST = "data/", "meta/episodes/"

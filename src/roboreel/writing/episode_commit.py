@@ -28,7 +28,7 @@ from roboreel.errors import DatasetError, StorageError
 from roboreel.format.model import INFO
 from roboreel.format.v30 import GLOBAL_STATS
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables_write import write_table
+from roboreel.storage.tables.tables_write import write_table
 from roboreel.writing.commit_documents import Documents
 from roboreel.writing.partial_files import PartialFiles, set_aside
 

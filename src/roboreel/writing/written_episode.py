@@ -18,7 +18,7 @@ from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import CAMERA_AXES, Stats, shape_of
 from roboreel.stats.numeric import episode_stats
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables_write import write_batches
+from roboreel.storage.tables.tables_write import write_batches
 from roboreel.writing.commit_documents import NewEpisode
 from roboreel.writing.dataset_state import DATA, DatasetState
 from roboreel.writing.episode_input import EpisodeInput

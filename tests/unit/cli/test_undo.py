@@ -13,7 +13,7 @@ import pytest
 import roboreel as rr
 from roboreel.errors import DatasetError, StorageError, UsageError
 from roboreel.storage import disk
-from roboreel.storage.staging import Staging, staging_location
+from roboreel.storage.staging.staging import Staging, staging_location
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
 from tests.unit.cli.conftest import Roboreel

@@ -13,8 +13,8 @@ import pytest
 import roboreel
 from roboreel.errors import StorageError, UsageError
 from roboreel.sink import EpisodeSink, finalize
-from roboreel.storage.remote import FsspecRoot
-from roboreel.storage.store_root import StoreRoot
+from roboreel.storage.remote.remote import FsspecRoot
+from roboreel.storage.remote.store_root import StoreRoot
 from tests.unit.sink.staged import NUMBERS, frames_of, put, shown, sink_in, states, tree
 
 STAGING = "memory://bucket/staging"

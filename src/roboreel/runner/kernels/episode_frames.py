@@ -23,7 +23,7 @@ from roboreel.plan.plan import (
 )
 from roboreel.runner.work import Work
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.storage.video.backends import backend_frames
 from roboreel.storage.video.decode import frames_of
 from roboreel.storage.video.encode import png, prefetch

@@ -25,9 +25,9 @@ from roboreel.plan.plan import (
 )
 from roboreel.runner.work import Work
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
-from roboreel.storage.tables_forward import Forward
-from roboreel.storage.tables_memory import as_one, take_ascending
+from roboreel.storage.tables.tables import TableFile
+from roboreel.storage.tables.tables_forward import Forward
+from roboreel.storage.tables.tables_memory import as_one, take_ascending
 from roboreel.types import Bools, Int64
 
 _BATCH_BYTES = 8 << 20

@@ -27,8 +27,8 @@ from roboreel.runner.work import OpResult, Work
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.storage.root import Root
-from roboreel.storage.tables import read_footer
-from roboreel.storage.tables_write import write_batches
+from roboreel.storage.tables.tables import read_footer
+from roboreel.storage.tables.tables_write import write_batches
 
 
 def run_write_tables(work: Work, op: WriteTables) -> OpResult:

@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 
 from roboreel.errors import StorageError
-from roboreel.storage.held_ranges import HeldRanges
-from roboreel.storage.near_ranges import Span
+from roboreel.storage.memory.held_ranges import HeldRanges
+from roboreel.storage.memory.near_ranges import Span
 from roboreel.storage.root import FileStat, OpenFile, Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.headers import ByteSource

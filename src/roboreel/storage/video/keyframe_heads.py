@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from roboreel.storage.near_ranges import Span, joined
+from roboreel.storage.memory.near_ranges import Span, joined
 from roboreel.storage.root import OpenFile
 from roboreel.storage.video.packets import PacketTable
 

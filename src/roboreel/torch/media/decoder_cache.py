@@ -7,8 +7,8 @@ from collections import OrderedDict
 from threading import Lock
 from typing import IO, Any
 
+from roboreel.storage.frames_by_time import located_file
 from roboreel.storage.video.backends import torchcodec_decoder
-from roboreel.storage.video.by_time import located_file
 from roboreel.torch.errors import ArgumentError
 
 DEFAULT_DECODER_CACHE_SIZE = 100

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.storage.video.by_time import located_file
+from roboreel.storage.frames_by_time import located_file
 from roboreel.storage.video.still_images import decode_image
 
 _DEPTH_FILES = (".tif", ".tiff")

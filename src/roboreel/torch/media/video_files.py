@@ -15,11 +15,11 @@ from roboreel.errors import MissingFileError, UsageError
 from roboreel.format.encoding import encoder_settings
 from roboreel.format.fps import parse_fps
 from roboreel.storage import disk
+from roboreel.storage.frames_by_time import located_file
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.by_time import located_file
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.encode import encode_frames
 from roboreel.storage.video.index import read_packet_table

@@ -7,7 +7,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from roboreel.format.encoding import channels
-from roboreel.storage.video.by_time import located_file
+from roboreel.storage.frames_by_time import located_file
 from roboreel.storage.video.track_facts import AudioTrack, TrackFacts, VideoTrack, track_facts
 from roboreel.types import Json
 

@@ -18,7 +18,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import parse_array, stats_to_json
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
-from roboreel.storage.tables_write import write_table
+from roboreel.storage.tables.tables_write import write_table
 from roboreel.torch.metadata.dataset_info import DatasetInfo
 from roboreel.types import Json
 from roboreel.writing.partial_files import PartialFiles

@@ -15,7 +15,7 @@ from roboreel.format.parse import parse_json
 from roboreel.format.v30 import GLOBAL_STATS, TASK_TABLE
 from roboreel.format.v30_documents import task_table
 from roboreel.storage.fs import open_root
-from roboreel.storage.tables import TableFile, uncompressed_bytes
+from roboreel.storage.tables.tables import TableFile, uncompressed_bytes
 from roboreel.torch.metadata.dataset_info import DatasetInfo
 from roboreel.torch.metadata.document_files import (
     commit,

@@ -19,7 +19,7 @@ from roboreel.format.v30_episodes import (
     episode_files,
     whole_numbers,
 )
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 from roboreel.torch.sources.view_dataset import ViewDataset
 
 _STATS = "stats/"

@@ -14,7 +14,7 @@ from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import View
 from roboreel.errors import UsageError, known_episodes
 from roboreel.ops.write import write
-from roboreel.storage.staging import refuse_existing
+from roboreel.storage.staging.staging import refuse_existing
 from roboreel.torch import constants
 from roboreel.torch.compat.argument_types import require_dataset, require_episode_list
 from roboreel.torch.errors import ArgumentError, ExistsError

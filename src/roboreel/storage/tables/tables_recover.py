@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
-from roboreel.storage import thrift
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile
-from roboreel.storage.thrift import Struct, ThriftReader
+from roboreel.storage.tables import thrift
+from roboreel.storage.tables.tables import TableFile
+from roboreel.storage.tables.thrift import Struct, ThriftReader
 
 _MAGIC = b"PAR1"
 _HEADER_BYTES = 1 << 16

@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roboreel.errors import StorageError, UsageError
-from roboreel.storage import disk, recovery
+from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE, USUAL, Modes, limited
 from roboreel.storage.names import is_url, local_path, short_name
-from roboreel.storage.originals import free_name
-from roboreel.storage.recovery import Recovered
 from roboreel.storage.scratch import is_scratch
-from roboreel.storage.staging_folder import (
+from roboreel.storage.staging import recovery
+from roboreel.storage.staging.originals import free_name
+from roboreel.storage.staging.recovery import Recovered
+from roboreel.storage.staging.staging_folder import (
     DATASET,
     DISCARDED,
     LEDGER,
@@ -33,7 +34,7 @@ from roboreel.storage.staging_folder import (
     refuse_at_work,
     take,
 )
-from roboreel.storage.state_folder import state_folder
+from roboreel.storage.staging.state_folder import state_folder
 
 _TIMEOUT_S = 1.0
 

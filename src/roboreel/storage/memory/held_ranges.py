@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 
-from roboreel.storage.near_ranges import Span
-from roboreel.storage.process_lock import ProcessLock
+from roboreel.storage.memory.near_ranges import Span
+from roboreel.storage.memory.process_lock import ProcessLock
 
 
 class _Chunk:

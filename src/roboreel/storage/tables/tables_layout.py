@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from roboreel.storage.tables_memory import inner_types
+from roboreel.storage.tables.tables_memory import inner_types
 
 _KINDS = ("DICTIONARY", "STRING_VIEW", "BINARY_VIEW", "LIST_VIEW", "LARGE_LIST_VIEW")
 _OTHER_LAYOUTS = {getattr(pa.lib, f"Type_{kind}", None) for kind in _KINDS} - {None}

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from roboreel.storage.process_lock import ProcessLock
+from roboreel.storage.memory.process_lock import ProcessLock
 
 _MOST_VALUES = 1 << 16
 _K = TypeVar("_K", bound=Hashable)

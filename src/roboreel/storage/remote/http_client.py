@@ -12,7 +12,7 @@ from threading import Lock
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from roboreel.errors import RoboreelError
-from roboreel.storage.http_connection import OpenConnection, open_connection
+from roboreel.storage.remote.http_connection import OpenConnection, open_connection
 
 _ATTEMPTS = 5
 _FIRST_PAUSE_S, _LONGEST_WAIT_S = 0.5, 300.0

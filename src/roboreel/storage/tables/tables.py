@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
-from roboreel.storage import tables_memory
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
-from roboreel.storage.tables_layout import plain_schema, plain_table
-from roboreel.storage.tables_memory import Sizes
+from roboreel.storage.tables import tables_memory
+from roboreel.storage.tables.tables_layout import plain_schema, plain_table
+from roboreel.storage.tables.tables_memory import Sizes
 
 Access: TypeAlias = Literal["rows", "columns"]
 """How a file will be read: whole rows, or a few small columns in the calling thread alone."""

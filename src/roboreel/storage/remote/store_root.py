@@ -12,7 +12,7 @@ from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.output_file import Output
-from roboreel.storage.remote import FsspecRoot
+from roboreel.storage.remote.remote import FsspecRoot
 from roboreel.storage.root import FileStat, checked
 from roboreel.storage.write_root import WriteRoot
 

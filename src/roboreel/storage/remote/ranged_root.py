@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import IO
 
 from roboreel.errors import ChangedInputError, StorageError
-from roboreel.storage.bounded_cache import BoundedCache
-from roboreel.storage.http_client import HttpAnswer, total_bytes
-from roboreel.storage.io_threads import at_once
-from roboreel.storage.near_ranges import joined, parts_of
+from roboreel.storage.memory.bounded_cache import BoundedCache
+from roboreel.storage.memory.near_ranges import joined, parts_of
+from roboreel.storage.remote.http_client import HttpAnswer, total_bytes
+from roboreel.storage.remote.io_threads import at_once
 from roboreel.storage.root import OpenFile, PositionedFile, Root
 
 _BLOCK_BYTES = 1 << 18

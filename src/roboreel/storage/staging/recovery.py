@@ -14,7 +14,7 @@ from typing import Any
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.staging_folder import (
+from roboreel.storage.staging.staging_folder import (
     DATASET,
     SWAP,
     foreign_names,

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from roboreel.errors import MissingDependencyError, MissingFileError, StorageError
-from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.links import Listing
-from roboreel.storage.near_ranges import joined, parts_of
+from roboreel.storage.memory.bounded_cache import BoundedCache
+from roboreel.storage.memory.near_ranges import joined, parts_of
+from roboreel.storage.remote.store_failures import missing_client, said_of
 from roboreel.storage.root import FileStat, OpenFile, PositionedFile, Root, checked
-from roboreel.storage.store_failures import missing_client, said_of
 
 _BLOCK_BYTES = 1 << 18
 """Bytes of a table to get at once; packets are read as they lie."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk
-from roboreel.storage.originals import KeptVersion, free_name
-from roboreel.storage.staging import Staging
-from roboreel.storage.staging_folder import LEDGER
+from roboreel.storage.staging.originals import KeptVersion, free_name
+from roboreel.storage.staging.staging import Staging
+from roboreel.storage.staging.staging_folder import LEDGER
 
 
 def put_back(final: str, version: KeptVersion, *, discard_present: bool) -> str | None:

@@ -14,14 +14,16 @@ import os
 from collections.abc import Iterator
 
 from roboreel.errors import StorageError, UsageError, counted
-from roboreel.storage import disk, recovery
+from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.names import short_name
-from roboreel.storage.recovery import Recovered
+from roboreel.storage.remote.store_root import HoldingRoot, StoreRoot
 from roboreel.storage.root import FileStat
 from roboreel.storage.scratch import is_scratch
-from roboreel.storage.staging_folder import (
+from roboreel.storage.staging import recovery
+from roboreel.storage.staging.recovery import Recovered
+from roboreel.storage.staging.staging_folder import (
     LEDGER,
     LOCK,
     SWAP,
@@ -30,8 +32,7 @@ from roboreel.storage.staging_folder import (
     take,
     write_note,
 )
-from roboreel.storage.state_folder import state_folder
-from roboreel.storage.store_root import HoldingRoot, StoreRoot
+from roboreel.storage.staging.state_folder import state_folder
 
 LAST = "meta/info.json"
 _TIMEOUT_S = 1.0

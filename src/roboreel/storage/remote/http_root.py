@@ -9,9 +9,14 @@ from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from roboreel.errors import ChangedInputError, MissingFileError, StorageError
-from roboreel.storage.http_client import HttpAnswer, HttpClient, HttpFailureError, total_bytes
 from roboreel.storage.links import Listing
-from roboreel.storage.ranged_root import RangedRoot
+from roboreel.storage.remote.http_client import (
+    HttpAnswer,
+    HttpClient,
+    HttpFailureError,
+    total_bytes,
+)
+from roboreel.storage.remote.ranged_root import RangedRoot
 from roboreel.storage.root import FileStat, checked
 from roboreel.storage.video.packet_index import INDEX_FILE, parsed_packet_index
 

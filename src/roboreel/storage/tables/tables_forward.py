@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from roboreel.errors import StorageError
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables.tables import TableFile
 
 _LARGE_ROWS = 1 << 17
 """Row groups with more rows than this are read in parts, which also takes only a third of the time."""

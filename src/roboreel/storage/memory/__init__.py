@@ -1,0 +1,1 @@
+"""What was read, kept in memory for threads and processes."""
