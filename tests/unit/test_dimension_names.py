@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import roboreel
-from roboreel.cli.feature_words import feature_row
+from roboreel.cli.text.feature_words import feature_row
 from roboreel.edit.relative_actions import RelativeActions, relative_components
 from roboreel.format.feature import Feature, dimension_names
 from roboreel.plan.camera_features import frame_size

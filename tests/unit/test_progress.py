@@ -15,8 +15,8 @@ import pytest
 
 import roboreel
 from roboreel import ProgressEvent
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.reports import show_plan
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.reports import show_plan
 from roboreel.executors.worker_options import ExecutorName
 from roboreel.plan.plan import MeasureCamera
 from roboreel.progress.bar import notebook_bar, shown_bar

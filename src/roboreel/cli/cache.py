@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.command_line import HELP_NAMES, Command, Group
-from roboreel.cli.opening import opened_source
-from roboreel.cli.output import emit_json, say
-from roboreel.cli.progress import counting_bar
-from roboreel.cli.shared_options import (
+from roboreel.cli.shared.opening import opened_source
+from roboreel.cli.shared.progress import counting_bar
+from roboreel.cli.shared.shared_options import (
     SOURCE_HELP,
     FollowLinksOption,
     JsonOption,
     QuietOption,
     VerboseOption,
 )
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, say
 from roboreel.errors import UsageError, counted
 from roboreel.reading.build_cache import build_cache
 from roboreel.reading.cache_folder import CacheFolder

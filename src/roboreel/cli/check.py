@@ -10,13 +10,12 @@ import typer
 
 from roboreel.checking.check import check as run_check
 from roboreel.checking.check_report import CheckReport, ProblemGroup
-from roboreel.cli.advice import NoSourceError
-from roboreel.cli.opening import copied
-from roboreel.cli.output import emit_json, heading, say, table
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.reports import HEADINGS
-from roboreel.cli.several import Seen, SourcesArgument, see_each
-from roboreel.cli.shared_options import (
+from roboreel.cli.failures.advice import NoSourceError
+from roboreel.cli.shared.opening import copied
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.reports import HEADINGS
+from roboreel.cli.shared.several import Seen, SourcesArgument, see_each
+from roboreel.cli.shared.shared_options import (
     ExecutorOption,
     FollowLinksOption,
     Form,
@@ -28,7 +27,8 @@ from roboreel.cli.shared_options import (
     WorkersOption,
     form_of,
 )
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, heading, say, table
 from roboreel.dataset.open import GIVE_FOLDER
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, counted

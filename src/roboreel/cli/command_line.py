@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from roboreel.cli.catalog import ENTRIES, Entry
 from roboreel.cli.help_page import Page, command_page, overview
-from roboreel.cli.terminal import coloured, in_encoding, terminal_width
+from roboreel.cli.text.terminal import coloured, in_encoding, terminal_width
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from roboreel.cli.output import emit_json, heading, say, table, tell
 from roboreel.cli.settings import Found, config_file, found_settings, near_names, unknown_variables
-from roboreel.cli.shared_options import JsonOption
+from roboreel.cli.shared.shared_options import JsonOption
+from roboreel.cli.text.output import emit_json, heading, say, table, tell
 
 
 def config(as_json: JsonOption = False) -> None:

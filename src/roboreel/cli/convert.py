@@ -9,14 +9,19 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import pair_words
-from roboreel.cli.output import emit_json, tell
-from roboreel.cli.progress import progress_shown
 from roboreel.cli.push import show_push
-from roboreel.cli.reports import tell_report
-from roboreel.cli.shared_options import Form, RegularTimestampsOption, SourceArgument, version_in
-from roboreel.cli.stopping import stoppable
-from roboreel.cli.writing import Writing, carry_out, writes
+from roboreel.cli.shared.choosing import pair_words
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.reports import tell_report
+from roboreel.cli.shared.shared_options import (
+    Form,
+    RegularTimestampsOption,
+    SourceArgument,
+    version_in,
+)
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.shared.writing import Writing, carry_out, writes
+from roboreel.cli.text.output import emit_json, tell
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import View
 from roboreel.errors import RoboreelError, UsageError

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.demo_record import record_demo
-from roboreel.cli.output import say
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import say
 from roboreel.dataset.open import open_dataset
 from roboreel.diffing import diff
 from roboreel.errors import RunError, UsageError, counted

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.checking.check import check
-from roboreel.cli.output import say
+from roboreel.cli.text.output import say
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RunError, counted
 from roboreel.ops.output import refuse_output

@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import episode_pairs_in
-from roboreel.cli.opening import opened
-from roboreel.cli.output import emit_json, heading, say
-from roboreel.cli.shared_options import (
+from roboreel.cli.shared.choosing import episode_pairs_in
+from roboreel.cli.shared.opening import opened
+from roboreel.cli.shared.shared_options import (
     FollowLinksOption,
     JsonOption,
     QuietOption,
     VerboseOption,
 )
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, heading, say
 from roboreel.diffing import Difference, DiffReport
 from roboreel.diffing import diff as compare
 from roboreel.errors import UsageError, counted

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import emit_json, say, tell
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.reports import show_plan, show_report
-from roboreel.cli.shared_options import (
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.reports import show_plan, show_report
+from roboreel.cli.shared.shared_options import (
     CleanOption,
     DataFileOption,
     DryRunOption,
@@ -28,7 +27,8 @@ from roboreel.cli.shared_options import (
     leftovers_of,
     version_in,
 )
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, say, tell
 from roboreel.edit.write_options import OnBroken
 from roboreel.errors import counted
 from roboreel.executors.worker_pool import cluster_session

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreel.cli.catalog import Entry, in_groups
-from roboreel.cli.terminal import Tone, painted
+from roboreel.cli.text.terminal import Tone, painted
 
 OWN, WHAT, HOW, OUTPUT = "Options", "What to write", "How to run", "Output"
 PANELS = (OWN, WHAT, HOW, OUTPUT)

@@ -8,19 +8,19 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.durations import duration, histogram
-from roboreel.cli.feature_words import describe_features, feature_row
-from roboreel.cli.info_view import describe_lineage, describe_view, show_lineage, show_view
-from roboreel.cli.opening import opened_source
-from roboreel.cli.output import heading, problems, say, table
-from roboreel.cli.several import Seen, SourcesArgument, see_each
-from roboreel.cli.shared_options import (
+from roboreel.cli.shared.opening import opened_source
+from roboreel.cli.shared.several import Seen, SourcesArgument, see_each
+from roboreel.cli.shared.shared_options import (
     FollowLinksOption,
     JsonOption,
     VerboseOption,
     form_of,
 )
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.durations import duration, histogram
+from roboreel.cli.text.feature_words import describe_features, feature_row
+from roboreel.cli.text.info_view import describe_lineage, describe_view, show_lineage, show_view
+from roboreel.cli.text.output import heading, problems, say, table
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.pull_record import PullRecord, record_among
 from roboreel.edit.view import View

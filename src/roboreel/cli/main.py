@@ -10,8 +10,8 @@ import typer
 
 from roboreel import __version__
 from roboreel.cli.command_line import HELP_NAMES, Root
-from roboreel.cli.output import emit_json, exit_code, lost, refused, say, start, tell
-from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
+from roboreel.cli.shared.stopping import INTERRUPTED, leave_on_sigterm
+from roboreel.cli.text.output import emit_json, exit_code, lost, refused, say, start, tell
 from roboreel.errors import RoboreelError, UsageError
 from roboreel.storage.names import is_utf8
 
@@ -69,7 +69,7 @@ def _run() -> int:
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     except RoboreelError as error:
-        from roboreel.cli.refusals import refusal
+        from roboreel.cli.failures.refusals import refusal
 
         if "--json" in words:
             emit_json(refused(error))
@@ -94,7 +94,7 @@ def _run() -> int:
 
 
 def _parse_message(error: Exception, words: Sequence[str]) -> str:
-    from roboreel.cli.parse_failures import parse_advice
+    from roboreel.cli.failures.parse_failures import parse_advice
 
     return str(parse_advice(error, words))
 

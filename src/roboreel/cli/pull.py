@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import emit_json, say, tell
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.choosing import EpisodesOption, episodes_in
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.shared_options import JsonOption, QuietOption, VerboseOption
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, say, tell
 from roboreel.dataset.pull_record import Content
 from roboreel.errors import UsageError, counted
 from roboreel.hub.pull import pull as fetch

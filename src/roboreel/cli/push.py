@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import emit_json, say
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.shared_options import JsonOption, QuietOption, VerboseOption
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, say
 from roboreel.errors import UsageError, counted
 from roboreel.hub.push import push as upload
 from roboreel.hub.push_report import PushReport

@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.advice import NoOutputError
-from roboreel.cli.edit.choosing import TasksFromOption
+from roboreel.cli.failures.advice import NoOutputError
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.opening import copied
-from roboreel.cli.output import emit_json, say, tell
-from roboreel.cli.output import heading as say_heading
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.shared_options import (
+from roboreel.cli.shared.choosing import TasksFromOption
+from roboreel.cli.shared.opening import copied
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.shared_options import (
     AllowMissingOption,
     CleanOption,
     DropAudioOption,
@@ -33,7 +31,9 @@ from roboreel.cli.shared_options import (
     choices,
     leftovers_of,
 )
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, say, tell
+from roboreel.cli.text.output import heading as say_heading
 from roboreel.edit.write_options import OnBroken, WriteOptions
 from roboreel.errors import counted
 from roboreel.repairing.choices import RepairChoices

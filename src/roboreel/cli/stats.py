@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from roboreel.checking.stats_report import StatsDifference, StatsReport
-from roboreel.cli.output import heading, problems, say, tell, wide_table
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.several import Seen, SourcesArgument, see_each
-from roboreel.cli.shared_options import Form, choices
-from roboreel.cli.stopping import stoppable
-from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.several import Seen, SourcesArgument, see_each
+from roboreel.cli.shared.shared_options import Form, choices
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.shared.writing import Writing, only_prints, writes
+from roboreel.cli.text.output import heading, problems, say, tell, wide_table
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
 from roboreel.errors import UsageError, counted

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import emit_json, say, table
-from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.shared_options import JsonOption, QuietOption, VerboseOption
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import emit_json, say, table
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RoboreelError, UsageError, counted
 from roboreel.hub.open_reference import folder_here

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import roboreel
 from roboreel.cli.main import app
-from roboreel.cli.output import typed_messages
+from roboreel.cli.text.output import typed_messages
 from roboreel.format.rules import RULES
 from roboreel.testing import FeatureSet, Version, make_dataset
 from tests.command import run_here

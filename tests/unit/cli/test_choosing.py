@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import roboreel
-from roboreel.cli.edit.choosing import episodes_in, frames_in, number_in, pairs_in
 from roboreel.cli.edit.split import parts_in
 from roboreel.cli.edit.video import size_in
+from roboreel.cli.shared.choosing import episodes_in, frames_in, number_in, pairs_in
 from roboreel.testing import make_dataset
 from tests.mutate import edit_lines
 

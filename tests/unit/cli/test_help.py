@@ -13,7 +13,7 @@ import typer.main
 from roboreel.cli.catalog import ENTRIES
 from roboreel.cli.help_page import PANELS, described
 from roboreel.cli.main import app
-from roboreel.cli.terminal import BASIC, MID_TONES
+from roboreel.cli.text.terminal import BASIC, MID_TONES
 from tests.unit.cli.conftest import Roboreel
 
 NAMES = [entry.name for entry in ENTRIES]

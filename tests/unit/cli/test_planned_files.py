@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import roboreel
-from roboreel.cli.planned_files import planned_rows
+from roboreel.cli.text.planned_files import planned_rows
 from roboreel.summary.words import human_bytes
 from roboreel.testing import Camera, make_dataset
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roboreel.cli.durations import duration, histogram
+from roboreel.cli.text.durations import duration, histogram
 from roboreel.testing import make_dataset
 from tests.unit.cli.conftest import Roboreel
 

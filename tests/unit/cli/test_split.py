@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import roboreel as rr
-from roboreel.cli.writing import Writing, run_shown
+from roboreel.cli.shared.writing import Writing, run_shown
 from roboreel.ops.split import plan_parts
 from roboreel.plan.plan import Plan
 from roboreel.runner.run_options import RunOptions

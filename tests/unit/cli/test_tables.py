@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from roboreel.cli import output
-from roboreel.cli.output import table, wide_table
+from roboreel.cli.text import output
+from roboreel.cli.text.output import table, wide_table
 
 
 @pytest.fixture

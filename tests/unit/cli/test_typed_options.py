@@ -11,7 +11,7 @@ import typer
 
 import roboreel
 from roboreel.cli.main import app
-from roboreel.cli.typed_options import FLAGS, as_typed
+from roboreel.cli.text.typed_options import FLAGS, as_typed
 from roboreel.errors import PlanError
 from roboreel.testing import make_dataset
 from tests.command import run_here

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import roboreel
-from roboreel.cli.typed_options import as_typed
+from roboreel.cli.text.typed_options import as_typed
 from roboreel.format.repairs import REPAIRS
 from roboreel.format.rules import RULES
 from roboreel.testing import Version, make_dataset

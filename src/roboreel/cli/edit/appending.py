@@ -10,10 +10,10 @@ from typing import Any, get_type_hints
 
 import typer
 
-from roboreel.cli.output import emit_json, say
-from roboreel.cli.stopping import stoppable
-from roboreel.cli.view_words import step_words
-from roboreel.cli.writing import Writing, command_of
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.shared.writing import Writing, command_of
+from roboreel.cli.text.output import emit_json, say
+from roboreel.cli.text.view_words import step_words
 from roboreel.dataset.view_edit import edit_view
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions

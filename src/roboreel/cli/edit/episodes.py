@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import (
+from roboreel.cli.shared.choosing import (
     EpisodesOption,
     MaxFramesOption,
     MinFramesOption,
@@ -18,8 +18,8 @@ from roboreel.cli.edit.choosing import (
     show_episodes,
     uids_in,
 )
-from roboreel.cli.shared_options import SourceArgument
-from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.cli.shared.shared_options import SourceArgument
+from roboreel.cli.shared.writing import Writing, only_prints, writes
 from roboreel.edit.tasks import TasksFrom
 from roboreel.edit.view import Verbs, View
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import pairs_in
-from roboreel.cli.feature_words import describe_features, feature_row
-from roboreel.cli.output import emit_json, table
-from roboreel.cli.shared_options import SourceArgument
-from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.cli.shared.choosing import pairs_in
+from roboreel.cli.shared.shared_options import SourceArgument
+from roboreel.cli.shared.writing import Writing, only_prints, writes
+from roboreel.cli.text.feature_words import describe_features, feature_row
+from roboreel.cli.text.output import emit_json, table
 from roboreel.dataset.user_files import read_values
 from roboreel.edit.features import features_of
 from roboreel.edit.view import View

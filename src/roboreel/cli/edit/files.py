@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from roboreel.checking.unreferenced import unreferenced
-from roboreel.cli.advice import NoOutputError
-from roboreel.cli.edit.choosing import pairs_in
 from roboreel.cli.edit.video import rate_in, size_in
-from roboreel.cli.output import emit_json, table, tell
-from roboreel.cli.shared_options import SourceArgument, choices
-from roboreel.cli.writing import Writing, carry_out, writes, writes_elsewhere
+from roboreel.cli.failures.advice import NoOutputError
+from roboreel.cli.shared.choosing import pairs_in
+from roboreel.cli.shared.shared_options import SourceArgument, choices
+from roboreel.cli.shared.writing import Writing, carry_out, writes, writes_elsewhere
+from roboreel.cli.text.output import emit_json, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.concat import FeaturePolicy, concat

@@ -10,15 +10,15 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.advice import NoOutputError
 from roboreel.cli.edit.appending import Appending
-from roboreel.cli.edit.choosing import TasksFromOption, episodes_in, show_episodes
-from roboreel.cli.output import emit_json, say
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.reports import show_plan, tell_report
-from roboreel.cli.shared_options import Form, SourceArgument
-from roboreel.cli.stopping import stoppable
-from roboreel.cli.writing import Writing, only_prints, run_shown, writes
+from roboreel.cli.failures.advice import NoOutputError
+from roboreel.cli.shared.choosing import TasksFromOption, episodes_in, show_episodes
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.reports import show_plan, tell_report
+from roboreel.cli.shared.shared_options import Form, SourceArgument
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.shared.writing import Writing, only_prints, run_shown, writes
+from roboreel.cli.text.output import emit_json, say
 from roboreel.edit.splits import by_task as positions_by_task
 from roboreel.edit.splits import named
 from roboreel.edit.tasks import TasksFrom, refuse_tasks_from

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import TasksFromOption, number_in, pairs_in
-from roboreel.cli.output import emit_json, table
-from roboreel.cli.shared_options import SourceArgument
-from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.cli.shared.choosing import TasksFromOption, number_in, pairs_in
+from roboreel.cli.shared.shared_options import SourceArgument
+from roboreel.cli.shared.writing import Writing, only_prints, writes
+from roboreel.cli.text.output import emit_json, table
 from roboreel.edit.tasks import TasksFrom, tasks_of, tasks_told
 from roboreel.edit.view import View
 from roboreel.errors import UsageError, counted

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import (
+from roboreel.cli.shared.choosing import (
     EpisodesOption,
     episodes_in,
     frames_in,
@@ -16,9 +16,9 @@ from roboreel.cli.edit.choosing import (
     number_in,
     show_episodes,
 )
-from roboreel.cli.output import emit_json, say
-from roboreel.cli.shared_options import SourceArgument
-from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.cli.shared.shared_options import SourceArgument
+from roboreel.cli.shared.writing import Writing, only_prints, writes
+from roboreel.cli.text.output import emit_json, say
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.standstill import StillSuggestion

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
-from roboreel.cli.feature_words import describe_features, feature_row
-from roboreel.cli.output import emit_json, say, table
-from roboreel.cli.shared_options import SourceArgument
-from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.cli.shared.choosing import EpisodesOption, episodes_in
+from roboreel.cli.shared.shared_options import SourceArgument
+from roboreel.cli.shared.writing import Writing, only_prints, writes
+from roboreel.cli.text.feature_words import describe_features, feature_row
+from roboreel.cli.text.output import emit_json, say, table
 from roboreel.edit.features import features_of
 from roboreel.edit.view import View
 from roboreel.errors import UsageError, listed

@@ -14,12 +14,12 @@ from roboreel.cli.edit.split import split
 from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
-from roboreel.cli.output import emit_json, heading, say, table
-from roboreel.cli.shared_options import FollowLinksOption, JsonOption, SourceArgument
+from roboreel.cli.shared.shared_options import FollowLinksOption, JsonOption, SourceArgument
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.shared.writing import Writing, carry_out, writes
 from roboreel.cli.stats import stats
-from roboreel.cli.stopping import stoppable
-from roboreel.cli.view_words import step_words
-from roboreel.cli.writing import Writing, carry_out, writes
+from roboreel.cli.text.output import emit_json, heading, say, table
+from roboreel.cli.text.view_words import step_words
 from roboreel.dataset.view_edit import ViewContent, begin_view, read_view, undo_edit
 from roboreel.dataset.view_refresh import refresh_view
 from roboreel.edit.replay import asked_options

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
-from roboreel.cli.advice import (
+from roboreel.cli.catalog import ENTRIES
+from roboreel.cli.command_line import options_of, switches_of
+from roboreel.cli.failures.advice import (
     RESULTS,
     Advice,
     in_lerobots_folder,
@@ -15,11 +17,9 @@ from roboreel.cli.advice import (
     suggested_output,
     typed,
 )
-from roboreel.cli.catalog import ENTRIES
-from roboreel.cli.command_line import options_of, switches_of
-from roboreel.cli.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS
-from roboreel.cli.lerobot_line import LerobotLine, is_scoped, read_line
-from roboreel.cli.lerobot_operations import PLACEHOLDERS, Translate, nothing_but, source_of
+from roboreel.cli.failures.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS
+from roboreel.cli.failures.lerobot_line import LerobotLine, is_scoped, read_line
+from roboreel.cli.failures.lerobot_operations import PLACEHOLDERS, Translate, nothing_but, source_of
 from roboreel.errors import listed
 from roboreel.format.feature import INDEX_DTYPES
 

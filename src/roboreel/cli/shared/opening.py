@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from roboreel.cli.progress import progress_shown
+from roboreel.cli.shared.progress import progress_shown
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.view_file import is_view_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from roboreel.cli import lerobot_operations as to
+from roboreel.cli.failures import lerobot_operations as to
 from roboreel.format.version import FormatVersion
 
 OPERATIONS: Mapping[str, to.Translate] = {

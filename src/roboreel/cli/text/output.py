@@ -12,8 +12,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TextIO, get_args
 
-from roboreel.cli.terminal import Tone, coloured, in_encoding, painted, width_of, wrapped
-from roboreel.cli.typed_options import as_typed
+from roboreel.cli.text.terminal import Tone, coloured, in_encoding, painted, width_of, wrapped
+from roboreel.cli.text.typed_options import as_typed
 from roboreel.errors import Problem, RoboreelError, visible
 from roboreel.types import Json
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.output import emit_json, refused, say, tell
-from roboreel.cli.shared_options import SOURCE_HELP, Form
+from roboreel.cli.shared.shared_options import SOURCE_HELP, Form
+from roboreel.cli.text.output import emit_json, refused, say, tell
 from roboreel.errors import RoboreelError, UsageError
 from roboreel.types import Json
 

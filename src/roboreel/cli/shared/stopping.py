@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from roboreel.cli.output import tell
+from roboreel.cli.text.output import tell
 from roboreel.ops.output import kept_work
 
 INTERRUPTED, TERMINATED = 130, 143

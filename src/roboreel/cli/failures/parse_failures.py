@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import PAIRS, RESULTS, Advice, example_source, replaced, typed, with_output
 from roboreel.cli.catalog import ENTRIES
-from roboreel.cli.lerobot_words import lerobot_advice
-from roboreel.cli.unknown_options import no_option
+from roboreel.cli.failures.advice import (
+    PAIRS,
+    RESULTS,
+    Advice,
+    example_source,
+    replaced,
+    typed,
+    with_output,
+)
+from roboreel.cli.failures.lerobot_words import lerobot_advice
+from roboreel.cli.failures.unknown_options import no_option
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.hub.reference import is_repo_id

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.advice import AmbiguousError
-from roboreel.cli.output import emit_json, say, table, tell
-from roboreel.cli.shared_options import choices
+from roboreel.cli.failures.advice import AmbiguousError
+from roboreel.cli.shared.shared_options import choices
+from roboreel.cli.text.output import emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange

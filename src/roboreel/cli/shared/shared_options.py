@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 import typer
 
 from roboreel.cli.help_page import HOW, OUTPUT, WHAT
-from roboreel.cli.verbose import log_more
+from roboreel.cli.shared.verbose import log_more
 from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend
 from roboreel.errors import UsageError
 from roboreel.executors.worker_options import ExecutorName

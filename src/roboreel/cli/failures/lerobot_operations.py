@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 
-from roboreel.cli.lerobot_line import LerobotLine
+from roboreel.cli.failures.lerobot_line import LerobotLine
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RoboreelError
 from roboreel.format.encoding import Encoding

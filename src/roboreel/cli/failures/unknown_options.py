@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import PAIRS, Advice, typed, with_output
+from roboreel.cli.failures.advice import PAIRS, Advice, typed, with_output
 
 _NEAR = 0.7
 """How similar an option must be to be suggested; 1 is equal."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from roboreel.cli.feature_words import describe_features, feature_row
-from roboreel.cli.output import heading, say, table
+from roboreel.cli.text.feature_words import describe_features, feature_row
+from roboreel.cli.text.output import heading, say, table
 from roboreel.edit.features import features_of
 from roboreel.edit.tasks import tasks_of
 from roboreel.edit.view import View

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from roboreel.cli.output import tell
+from roboreel.cli.text.output import tell
 
 
 class _OnStderr(logging.Handler):

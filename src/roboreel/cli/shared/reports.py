@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from roboreel.cli.output import emit_json, heading, problems, say, table, tell
-from roboreel.cli.planned_files import planned_rows
-from roboreel.cli.shared_options import Form
+from roboreel.cli.shared.shared_options import Form
+from roboreel.cli.text.output import emit_json, heading, problems, say, table, tell
+from roboreel.cli.text.planned_files import planned_rows
 from roboreel.errors import Problem, counted, ranged
 from roboreel.plan.plan import Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode

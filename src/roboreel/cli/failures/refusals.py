@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-from roboreel.cli.advice import (
+from roboreel.cli.failures.advice import (
     RESULTS,
     Advice,
     AmbiguousError,

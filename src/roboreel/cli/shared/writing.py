@@ -11,13 +11,12 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hin
 
 import typer
 
-from roboreel.cli.advice import NoOutputError, suggested_output
+from roboreel.cli.failures.advice import NoOutputError, suggested_output
 from roboreel.cli.help_page import WHAT
-from roboreel.cli.opening import opened, opened_source
-from roboreel.cli.output import tell
-from roboreel.cli.progress import progress_shown
-from roboreel.cli.reports import show_plan, tell_report
-from roboreel.cli.shared_options import (
+from roboreel.cli.shared.opening import opened, opened_source
+from roboreel.cli.shared.progress import progress_shown
+from roboreel.cli.shared.reports import show_plan, tell_report
+from roboreel.cli.shared.shared_options import (
     AllowMissingOption,
     CleanOption,
     DataFileOption,
@@ -45,7 +44,8 @@ from roboreel.cli.shared_options import (
     form_of,
     leftovers_of,
 )
-from roboreel.cli.stopping import stoppable
+from roboreel.cli.shared.stopping import stoppable
+from roboreel.cli.text.output import tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.view import View

@@ -1,0 +1,1 @@
+"""What to type instead, after an error."""
