@@ -207,6 +207,7 @@ def _inputs(
 ) -> pa.Table:
     source = merged.model.episodes.take(merged.rows)
     rows = inventory.rows[merged.rows]
+    # reversed: of equal texts, the first index counts
     index_of_task = {text: index for index, text in reversed(list(merged.tasks.strings.items()))}
     first = [
         index_of_task.get(strings[0], 0) if strings else 0

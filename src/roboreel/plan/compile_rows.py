@@ -129,6 +129,7 @@ def _has_schema(merged: MergedSources, inventory: Inventory, program: TableProgr
     wanted, strict = program.schema, merged.options.regroup
     same: dict[int, bool] = {}
     for schema in inventory.schemas.values():
+        # most files share one schema object (`survey/survey_tables.py`): it is compared once
         if id(schema) not in same:
             same[id(schema)] = schema.equals(wanted, check_metadata=strict)
     paths = merged.model.episodes[DATA_PATH].take(merged.rows).to_pylist()

@@ -195,6 +195,7 @@ def _shared_files(
         start[here] = before[here] - before[members.start] + lead[here]
         first = facts.start[rows[members.start]] - lead[members.start]
         total = inventory.tidy_videos.get(sources[members.start] or "")
+        # all packets of a file that is exactly as we would write it, and nothing else: copied as a file
         if first == 0 and bool(joined[here][1:].all()) and total == int(packets[here].sum()):
             ops.append(_copies(camera, members, files=1))
             continue

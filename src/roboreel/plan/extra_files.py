@@ -93,6 +93,7 @@ def _same_but_for_case(homes: Mapping[str, str]) -> list[str]:
 
 
 def _folded(name: str) -> str:
+    # again after folding, which can undo the normal form (Unicode, section 3.13)
     return normalize("NFC", normalize("NFC", name).casefold())
 
 

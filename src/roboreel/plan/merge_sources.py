@@ -100,6 +100,7 @@ def merge_sources(
             types that no single type can hold.
     """
     positions = [np.flatnonzero(view.slices.source == n) for n in range(len(view.sources))]
+    # inventories come one dataset after another; `order` puts their rows in the order of the view
     order = np.argsort(np.concatenate(positions), kind="stable")
     tasks = merged_tasks(view, inventories, problems)
     named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
@@ -190,6 +191,7 @@ def _plan_source(source: Source) -> PlanSource:
 def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
     """The first source's documents with the features, extra columns, files and problems of all sources."""
     features: dict[str, Feature] = {}
+    # reversed: of a feature that several datasets declare, the first declaration stays
     for source in reversed(view.sources):
         features |= source.model.info.features
     ordered = dict.fromkeys(n for source in view.sources for n in source.model.info.features)

@@ -40,6 +40,7 @@ def pack(
     for episode, unit in enumerate(units):
         begins = episode == 0 or unit != units[episode - 1]
         other_kind = episode > 0 and kinds[episode] != kinds[episode - 1]
+        # at its first episode, a unit is weighed as a whole: it must not be cut later
         if other_kind or (begins and filled and filled + weights[unit] > limit):
             starts.append(episode)
             filled = 0.0

@@ -95,6 +95,7 @@ def balanced(jobs: Sequence[DecodeJob], threads: int) -> list[DecodeJob]:
     if threads == 1 or all(len(job.numbers) == 1 for job in jobs):
         return list(jobs)
     frames = sum(len(job.numbers) for job in jobs)
+    # more parts than threads, so that one that ends early finds another
     most = max(1, -(-frames // (2 * threads)))
     parts = [part for job in jobs for part in _parts(job, most)]
     return sorted(parts, key=lambda part: len(part.numbers), reverse=True)

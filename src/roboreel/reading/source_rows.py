@@ -218,6 +218,7 @@ class SourceRows:
                     f" {declared}: write the dataset again with `roboreel convert`, and read the result"
                 )
             self._start[episode] = found.start
+            # last: for other threads, a file says that the start is known
             self._file[episode] = self._number(found.path)
 
     def _number(self, path: str) -> int:

@@ -108,6 +108,7 @@ def _documents(
     if version is FormatVersion.V21:
         whole = merged.result if plan.stats.write_global else None
         return v21.documents(plan.model, stats, whole, splits=splits)
+    # v2.0 stores no statistics of episodes; the merger must see them all the same
     for _ in stats:
         pass
     return v20.documents(plan.model, merged.result(), splits=splits)

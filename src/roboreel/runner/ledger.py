@@ -226,6 +226,7 @@ class Ledger:
 
     def sync(self) -> None:
         """Flush the ledger and the files it names to the disk."""
+        # files first: the line vouches for all that lines before it name
         self.root.sync(self._unsynced)
         self._add({"synced": len(self.done)})
         self.notes.sync([LEDGER])
@@ -240,6 +241,7 @@ class Ledger:
         found: list[tuple[int, StatsBlock]] = []
         with self.notes.input(LEDGER) as file:
             for ranges in self._measured().values():
+                # the last range that begins at or before the first episode may reach into it
                 begin = max(0, bisect_right(ranges, (episodes.start, len(self.plan.ops))) - 1)
                 for first, number in ranges[begin:]:
                     if first >= episodes.stop:
@@ -367,6 +369,7 @@ def _trusted(lines: Iterable[_Line]) -> Iterator[_Line]:
     waiting: list[_Line] = []
     current = False
     for position, line in lines:
+        # lines of an earlier boot may name files that a power cut took, unless they were synced
         if "boot" in line:
             waiting, current = [], bool(now) and line["boot"] == now
         waiting.append((position, line))

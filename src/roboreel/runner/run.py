@@ -177,6 +177,7 @@ def _begin(staging: Staging | StoreStaging, ledger: Ledger, leftovers: Leftovers
         )
     if ledger.done:
         staging.reopen()
+        # other files may be incomplete; the ops that made them run again
         staging.remove_all_but(ledger.vouched())
         ledger.reopen()
     else:
@@ -191,6 +192,7 @@ def _left_in_order(staging: Staging | StoreStaging, ledger: Ledger) -> Iterator[
     try:
         yield
     except UsageError:
+        # what is in the folder may be an earlier run's: what becomes of it is for the user to say
         if ledger.begun:
             staging.release()
         else:
@@ -266,6 +268,7 @@ def _run_ops(plan: Plan, executor: Executor, ledger: Ledger) -> WholeSketches:
             if isinstance(outcome, JobFailure):
                 failures.append(outcome)
                 ledger.of_use &= not outcome.inputs_changed
+                # a full disk stops the other ops too; after a change of an input, what they do is of no use
                 if outcome.ends_run:
                     break
                 continue

@@ -84,5 +84,6 @@ def _of_episode(
     )  # (starts, width, chunk)
     step = max(1, _NUMBERS // (program.chunk * width))
     for at in range(0, len(windows), step):
+        # the states of the last `chunk - 1` rows begin no chunk
         part = windows[at : at + step] - base[at : at + step][: len(windows) - at, :, None]
         yield np.ascontiguousarray(part.transpose(0, 2, 1)).reshape(-1, width)

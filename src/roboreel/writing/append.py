@@ -195,6 +195,7 @@ def _state_with(
     known = state.totals
     first = max(state.tasks.values(), default=-1) + 1
     tasks = state.tasks | {text: first + at for at, text in enumerate(new.new_tasks)}
+    # a merger of its own: if the commit fails, `state` must not have the episode
     stats = merger_of(state.stats.result())
     stats.add_in_order(new.stats)
     return replace(

@@ -136,6 +136,7 @@ def read_state(root: LocalRoot) -> DatasetState:
     _refuse_unusual(dataset)
     state = new_state(dataset.model.info)
     state.totals = Totals(dataset.total_episodes, dataset.total_frames, len(dataset.tasks))
+    # reversed: of equal texts, the first index counts
     state.tasks = {text: index for index, text in reversed([*dataset.tasks.items()])}
     state.splits = _splits(dataset)
     state.fields = {n: dataset.episodes.schema.field(n) for n in dataset.model.extra_columns}

@@ -131,6 +131,7 @@ def finish_commit(root: LocalRoot, journal: CommitJournal) -> None:
         _append(root, lines)
     for one in journal.last:
         _rename(root, one)
+    # after a power cut, an `info.json` that counts the episode must find its files
     root.sync_folders(journal.names)
     _rename(root, journal.info)
     root.sync_folders([INFO])
@@ -219,6 +220,7 @@ def _gone(root: LocalRoot, journal: CommitJournal) -> Iterator[str]:
 
 def _undo(root: LocalRoot, journal: CommitJournal) -> None:
     """Make the dataset what it was; the task list and statistics may keep more, which does no harm."""
+    # the list of episodes, which comes last, is cut first: it must not name an episode without files
     for lines in reversed(journal.lines):
         size = root.stat(lines.name).size_bytes if root.exists(lines.name) else 0
         if size < lines.size_bytes:

@@ -64,6 +64,7 @@ def camera_frames(
     count, row_range = work.inputs[ROWS][at].as_py(), work.inputs[ROW_RANGE][at].as_py()
     step = work.table.steps[work.inputs[SOURCE][at].as_py()]
     wanted = taken_frames(count, row_range, step)
+    # at a higher frame rate a frame is taken several times, but decoded once
     wanted, times = np.unique(wanted if chosen is None else wanted[chosen], return_counts=True)
     if in_tables:
         frames = _from_table(work, root, camera, at, wanted.tolist())

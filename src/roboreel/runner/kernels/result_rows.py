@@ -216,6 +216,7 @@ def _padded(column: pa.ChunkedArray, width: int | None) -> pa.ChunkedArray:
         return column
     values = pc.list_flatten(array)
     zero = pa.scalar(0).cast(values.type)
+    # positions beyond the end of a list take this zero
     both = pa.concat_arrays([values, pa.repeat(zero, 1)])
     within = np.arange(width)
     first = np.cumsum(lengths) - lengths

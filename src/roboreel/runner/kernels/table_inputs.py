@@ -126,6 +126,7 @@ class Inputs:
 
     def _read(self, members: Members) -> Iterator[Batch]:
         """Yield the rows of episodes of one dataset, in one batch if the tables have the same schema."""
+        # files are read from front to back, each once; `_positions` restores the order of the view
         order = np.lexsort((members.row, members.file))
         runs = list(self._runs(members[order]))
         if any(not run.schema.equals(runs[0].schema) for run in runs):

@@ -93,6 +93,7 @@ class _Done:
 
     def result(self, work: Work, op: WriteTables | CopyTables, size_bytes: int) -> OpResult:
         """What the op did."""
+        # what still waits to be counted would be sent to the parent process as it is
         for sketch in self.sketches.values():
             if sketch is not None:
                 sketch.count()

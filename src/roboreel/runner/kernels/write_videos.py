@@ -101,6 +101,7 @@ def _packet_slices(
     starts = work.inputs[input_frame(camera)].to_pylist()
     rows = work.inputs[ROWS].to_pylist()
     joined = work.inputs[input_joined(camera)].to_pylist()
+    # a joined episode goes on where the previous one ends: as one run, their common packets come once
     ends = [at for at in members if at == members[-1] or not joined[at + 1]]
     first = members[0]
     for last in ends:

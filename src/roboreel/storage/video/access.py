@@ -174,11 +174,13 @@ class AccessPoints:
         """True where packets decode without an error after the decoder was given certain others."""
         import av
 
+        # by default FFmpeg hides errors: it gives a frame with pixels of its own
         strict = {**LIMITS, "err_detect": "explode"}
         try:
             context = CodecContext(self._table.entry, self._packet(0), "", strict)
             for at in before:
                 context.decode(at, self._packet(at))
+                # only their sets are to remain: a picture must not have them to refer to
                 context.drain()
                 context.flush()
             frames = [frame for at in positions for frame in context.decode(at, self._packet(at))]
@@ -234,6 +236,7 @@ class AccessPoints:
         offset, size = self._table.offset[new].tolist(), self._table.size[new].tolist()
         found = sets_of_packets(self._codec, self._file, zip(offset, size, strict=True))
         for at, sets in zip(new.tolist(), found, strict=True):
+            # the same object: `sets_of_packets` saw that the packet begins like the one before
             if sets and sets is not last:
                 last = sets
                 self._brought.append((at, sets))

@@ -151,6 +151,7 @@ def _encode_aside(
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"'{name}', part {number}: cannot be encoded ({error})") from error
     finally:
+        # ends the thread that decodes, also where the encoder failed
         frames.close()
     table = read_packet_table(root, aside)
     if table.frames != count or table.packets != count:
@@ -261,6 +262,7 @@ def prefetch(frames: Iterable[Any]) -> Generator[Any, None, None]:
     ended, end = threading.Event(), object()
 
     def put(item: Any) -> None:
+        # with a timeout: where the encoder gave up, nobody takes from the queue any more
         while not ended.is_set():
             try:
                 made.put(item, timeout=0.1)

@@ -118,6 +118,7 @@ class EncodedStream:
     def _written(self, data: bytes, units: Sequence[bytes], brought: Sequence[bytes]) -> bytes:
         if self.codec == "av1":
             return data[len(_DELIMITER) :] if data.startswith(_DELIMITER) else data
+        # once sets change, the entry's are out of date: from then on packets keep what they bring
         if brought and not self._changed:
             units = [unit for unit in units if unit not in self._sets]
         return b"".join([part for unit in units for part in (len(unit).to_bytes(4, "big"), unit)])

@@ -170,6 +170,7 @@ def _h264(config: bytes) -> Codec:
 
 
 def _h264_set(unit: bytes) -> tuple[bytes, bytes]:
+    # a unit cannot end with a zero (H.264, 7.4.1): zeros there are padding that only some writers keep
     kind, data = unit[0] & 0x1F, unit[1:].rstrip(b"\0")
     skipped = 24 if kind in (7, 15) else 0  # profile, constraints and level
     return _key(kind, 0, data, skipped), data
@@ -240,8 +241,10 @@ def skip_hevc_profile(bits: Bits) -> int:
     """
     bits.take(4)
     layers = bits.take(3)
+    # a flag, 88 bits of profile and 8 of level (H.265, 7.3.3)
     bits.take(1 + 96)
     if layers:
+        # if there is one layer more, flags for 8 follow: the others are reserved bits
         flags = [bits.take(2) for _ in range(8)][:layers]
         for flag in flags:
             bits.take((88 if flag & 2 else 0) + (8 if flag & 1 else 0))
@@ -278,6 +281,7 @@ def _av1_sets(packet: Packet) -> Iterator[tuple[bytes, bytes]]:
         start = packet.bytes_at(at, 10)
         if not start:
             return
+        # bits of the header (5.3.2): type, whether a second byte follows, whether a size follows
         kind, at = start[0] >> 3 & 0x0F, at + (2 if start[0] & 4 else 1)
         if kind in _AV1_FRAMES:
             return

@@ -51,6 +51,7 @@ def packet_table_of(file: IO[bytes], name: str) -> PacketTable:
         moov = _read_moov(file, size_bytes)
         top = list(boxes(moov))
         table = _table(moov, top, size_bytes)
+        # `mvex` announces fragments, whose packets `moov` does not list (8.8.1)
         if table.packets == 0 or any(box.kind == "mvex" for box in top):
             table = packets_by_demuxer(file, table)
     except (struct.error, IndexError, ValueError, OverflowError) as error:
@@ -173,6 +174,7 @@ def _handler(moov: bytes, media: Children) -> str:
 
 
 def _timescale(moov: bytes, header: Box) -> int:
+    # after flags and two times, which version 1 stores in 64 bits (8.4.2)
     at = header.start + (20 if moov[header.start] == 1 else 12)
     value = int(struct.unpack_from(">I", moov, at)[0])
     if value == 0:
@@ -246,6 +248,7 @@ def _display_offsets(moov: bytes, samples: Children, packets: int) -> Int64:
 def _keyframes(
     moov: bytes, samples: Children, packets: int
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    # without this table every packet is a keyframe (8.6.2)
     if samples.optional("stss") is None:
         return np.ones(packets, dtype=np.bool_)
     numbers = _counted(moov, samples, "stss", 1)[:, 0]
@@ -269,6 +272,7 @@ def _offsets(moov: bytes, samples: Children, size: Int64) -> Int64:
     before = np.cumsum(size) - size
     if len(chunks) == 1 and runs[0, 1] >= len(size):
         return np.asarray(chunks[0] + before)
+    # a run's packets per chunk count up to the next run's first chunk; chunks count from 1 (8.7.4)
     first = np.minimum(np.append(runs[:, 0] - 1, len(chunks)), len(chunks))
     per_chunk = np.repeat(runs[:, 1], np.maximum(np.diff(first), 0))[: len(chunks)]
     if int(per_chunk.sum()) < len(size):
@@ -295,12 +299,14 @@ def _edit(
     if box.start + 8 + count * step > box.stop:
         raise VideoError("its edit list is longer than its box")
     entries = [struct.unpack_from(form, moov, box.start + 8 + i * step) for i in range(count)]
+    # a start of -1 is an empty edit: it only delays what follows (8.6.6)
     shown = [(duration, start) for duration, start in entries if start >= 0]
     if not shown:
         return first, None
     if len(shown) > 1:
         raise VideoError("its edit list plays several pieces; re-mux it without an edit list first")
     duration, start = shown[0]
+    # to the end: a fragmented file does not know its length when its edit list is written
     if duration == 0:
         return start, None
     # rounded to the nearest tick, as players do: the movie's clock is often coarser

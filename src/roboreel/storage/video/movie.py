@@ -57,6 +57,7 @@ def movie_box(
         "stbl",
         description_box(entry),
         full_box("stts", 0, 0, struct.pack(">III", 1, packets, step)),
+        # never negative, thanks to `shift`: version 0 of `ctts` is unsigned
         *([] if not prefetch.any() else [_ctts((shift - prefetch) * step)]),
         *([] if keyframe.all() else [_numbers("stss", np.flatnonzero(keyframe) + 1)]),
         _stsc(chunk_packets),

@@ -118,6 +118,7 @@ def _joined_display(runs: Sequence[PacketRun]) -> Int64:
 def _copy(span: PacketSlice, output: Output) -> None:
     offset = span.table.offset[span.run.positions]
     size = span.table.size[span.run.positions]
+    # packets that follow each other in the input are copied together: often a whole episode at once
     breaks = np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + 1
     starts = np.concatenate([[0], breaks])
     sizes = np.add.reduceat(size, starts)

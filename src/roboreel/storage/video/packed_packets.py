@@ -98,6 +98,7 @@ def _numbers(packets: int, data: bytes) -> np.ndarray[tuple[int, int], np.dtype[
     expected = _ROWS * packets * _NUMBER_BYTES
     try:
         reader = zlib.decompressobj()
+        # bounded: such data can unpack to a thousand times its size
         planes = reader.decompress(data, expected)
         whole = len(planes) == expected and not reader.decompress(reader.unconsumed_tail, 1)
     except zlib.error as error:

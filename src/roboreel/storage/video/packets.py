@@ -241,6 +241,7 @@ def run_of_frames(
     frame = table.frame_of_packet
     wanted = table.packets_of_frames(start, stop)
     first = entry_point(table, start, resets=resets, before=int(wanted.min()))
+    # of the frames before `start` too: some may be decoded after all wanted ones (B-frames)
     last = int(table.packets_of_frames(int(frame[first]), stop).max())
     positions = np.arange(first, last + 1, dtype=np.int64)
     if table.in_order:

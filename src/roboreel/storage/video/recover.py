@@ -86,6 +86,7 @@ def recover_video(
 
 def _without_gaps(display: Int64) -> int:
     """The largest number of first packets that show the frames 0, 1, … without a gap."""
+    # among n packets that show n different frames, none is missing if the highest is n - 1
     reach = np.maximum.accumulate(display)
     return int(np.flatnonzero(reach == np.arange(len(display)))[-1]) + 1 if len(display) else 0
 

@@ -145,6 +145,7 @@ def _counts_by_group(frames: Iterable[_CodedFrame], bits: int) -> list[list[int]
         if frame.resets or not groups:
             groups.append([])
         else:
+            # the count with these low bits that is nearest to the last reference's (H.264 8.2.1, H.265 8.3.1)
             count = before + (frame.low - before + period // 2) % period - period // 2
         groups[-1].append(count)
         before = count if frame.reference or frame.resets else before
@@ -184,6 +185,7 @@ def _h264_counts(
     of_frame = {number: _second_number(data) for number, data in parameters.items()}
 
     def frame(unit: bytes) -> _CodedFrame:
+        # slice header (7.3.3): first macroblock, type, number of the PPS, …
         bits = Bits(unit[1:])
         bits.golomb()
         bits.golomb()

@@ -124,6 +124,7 @@ class StreamEncoder:
             context.pix_fmt = frame.format.name
             context.options = options_for_width(codec, options, frame.width)
             context.time_base, context.framerate = 1 / self._fps, self._fps
+            # parameter sets go to `extradata`: an MP4 file has them in its sample entry, not in packets
             context.flags |= Flags.global_header
         except (av.FFmpegError, ValueError) as error:
             name = self._settings["codec"]
