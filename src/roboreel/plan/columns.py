@@ -50,6 +50,7 @@ def columns_of(merged: MergedSources, inventory: Inventory, problems: Problems) 
         if without and name not in INDEX_DTYPES:
             message = "some tables do not have this column"
             problems.add("table.columns", message, column=name, action="empty there")
+    # these describe the input's columns; `table_schema` describes the result's for `datasets`
     dropped = (b"huggingface", b"pandas", b"ARROW:schema")
     first = schemas[0].metadata or {}
     return Columns(

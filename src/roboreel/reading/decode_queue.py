@@ -104,6 +104,7 @@ class DecodeQueue:
             work.left -= 1
             if error is not None:
                 work.errors[number] = error
+                # after an error of a file the batch goes on: which error it raises must not depend on threads
                 if not isinstance(error, RoboreelError):
                     work.left -= len(work.waiting)
                     work.waiting.clear()

@@ -143,6 +143,7 @@ class FrameCache:
             return
         with self._storing():
             file = self.file(key)
+            # a file that was removed to make room stays mapped here: frames in it would help nobody
             if file is None or not self.folder.root.exists(self._name(key)):
                 file = self._made(key, layout)
             if file.layout != layout:

@@ -256,6 +256,7 @@ class ViewItems:
         begin = self._target(TIMESTAMP, len(frames), None)
         only = {TIMESTAMP: self._features[TIMESTAMP]}
         self._fill({TIMESTAMP: begin}, only, episodes, np.zeros_like(frames))
+        # as in a written view: only episodes that are cut at their beginning count from it
         begin[self._view.slices.start[episodes] == 0] = 0
         counted = recorded - begin
         return np.where(np.abs(counted - regular) <= MAX_TIMESTAMP_ERROR_S, regular, counted)

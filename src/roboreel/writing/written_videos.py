@@ -155,6 +155,7 @@ def _copied(task: VideoTask, given: VideoToCopy, root: LocalRoot, name: str) -> 
             run = run_of_frames(table, given.start, stop, resets=resets)
         except ValueError as error:
             raise VideoError(f"'{given.path}': {error}") from error
+    # v2.1 has no place for a first frame: in its files, an episode's frames are all there are
     if task.alone and run.packets != task.rows:
         raise UsageError(
             f"{task.where}: '{given.path}' cannot be cut at frames {given.start} and {stop} without"

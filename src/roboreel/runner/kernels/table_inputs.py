@@ -114,6 +114,7 @@ class Inputs:
 
     def _fitting(self, members: Members) -> int:
         """How many of the first episodes are from one dataset and together not too large."""
+        # the images of an episode's videos are large, and rows do not say how large
         if self._work.table.decoded:
             return 1
         file = self._file(int(members.file[0]))

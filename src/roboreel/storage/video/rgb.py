@@ -132,6 +132,7 @@ class RgbConverter:
         if self._reformat_planes is None:
             self._reformat_planes = single_threaded(frame)
         planes = self._reformat_planes(frame, format="gbrp").planes
+        # the planes of `gbrp`: green, blue, red
         for channel, plane in zip((1, 2, 0), planes, strict=True):
             write_pixels(_rows(plane, frame.height, frame.width), out[channel])
 
