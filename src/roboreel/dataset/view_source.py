@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from hashlib import sha256
+from shlex import join
 
 from roboreel.errors import ChangedInputError, DatasetError
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat, Root
-from roboreel.storage.stamped import refuse_changed_files
+from roboreel.storage.staging.originals import kept_beside
+from roboreel.storage.stamped import refuse_changed_documents
 from roboreel.types import Json
 
 PATH, REFERENCE, VIEW = "path", "reference", "view"
@@ -30,9 +33,8 @@ def stamps_document(root: Root, documents: Mapping[str, FileStat]) -> dict[str, 
     Raises:
         ChangedInputError: one has changed since the dataset was opened.
     """
-    reason = f"in '{root.url}' has changed since the dataset was opened: open it again"
     hashes = {name: digest_of(root, name) for name in documents}
-    refuse_changed_files(root, documents, reason=reason)
+    refuse_changed_documents(root, documents)
     return {
         name: {SIZE: stat.size_bytes, STAMP: stat.stamp, HASH: hashes[name]}
         for name, stat in documents.items()
@@ -93,8 +95,22 @@ def path_from(said: str, folder: str) -> str:
 
 def changed(view: str, what: str, name: str) -> ChangedInputError:
     """The error of a source that is not what it was when the view file was made."""
+    undo = _undo(view, what)
     return ChangedInputError(
         f"'{what}' has changed since the view file '{view}' was made ('{name}' differs). Its edits could"
-        f" mean other episodes now. Put the earlier version back, or take the change over where every"
-        f" episode is still there: roboreel edit {view} refresh"
+        f" mean other episodes now. Put the earlier version back{undo and f' ({undo})'}, take the change over"
+        f" where every episode is still there (roboreel edit {view} refresh), or make the view again"
     )
+
+
+def _undo(view: str, what: str) -> str:
+    """The command that brings back a dataset as it was before edits in place; empty if it had none since."""
+    if "://" in what:
+        return ""
+    folder, name = os.path.split(os.path.abspath(view))
+    made = int(LocalRoot(folder, follow_links=True).stat(name).stamp) // 10**9
+    since = [
+        one for one in kept_beside(what) if one.kind == "before" and one.time.timestamp() >= made
+    ]
+    version = ["--version", since[-1].name] if len(since) > 1 else []
+    return join(["roboreel", "undo", what, "--restore", *version]) if since else ""

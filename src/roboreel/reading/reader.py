@@ -19,13 +19,21 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.edit.resampling import result_lengths
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.write_options import lists_options
-from roboreel.errors import DatasetError, OutOfRangeError, UsageError, counted, listed
+from roboreel.errors import (
+    DatasetError,
+    OutOfRangeError,
+    StorageError,
+    UsageError,
+    counted,
+    listed,
+)
 from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
 from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
 from roboreel.reading.view_items import ViewItems
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.stamped import refuse_changed_documents
 from roboreel.summary.summary import Summarized, Summary, named
 from roboreel.types import Int64
 
@@ -233,8 +241,7 @@ class Reader(Summarized):
     @property
     def is_remote(self) -> bool:
         """True if files of a dataset are not on this machine."""
-        roots = [one.dataset.root for one in self._view.sources if isinstance(one.dataset, Dataset)]
-        return not all(isinstance(root, LocalRoot) for root in roots)
+        return not all(isinstance(one.root, LocalRoot) for one in self._datasets)
 
     def _require_arrays(self, out: Mapping[str, object]) -> None:
         """Raise `UsageError` unless each of `out` is an array for a feature that is read."""
@@ -259,13 +266,27 @@ class Reader(Summarized):
         for offsets, names in self._names_by_offsets.items():
             window = self._index.window(episodes, frames, offsets)
             apart = not stacked and not offsets
-            found = self._items_of_view.read(names, window, out, stacked=not apart)
+            try:
+                found = self._items_of_view.read(names, window, out, stacked=not apart)
+            except (DatasetError, StorageError):
+                self._refuse_changed()
+                raise
             for name in names:
                 result[name] = found[name]
                 if offsets:
                     result[name] = _windowed(found[name], window.frames.shape)
                     result[f"{name}_is_pad"] = window.is_pad
         return result
+
+    def _refuse_changed(self) -> None:
+        """Raise if a dataset on this machine was changed since it was opened: nothing else explains more."""
+        for dataset in self._datasets:
+            if isinstance(dataset.root, LocalRoot):
+                refuse_changed_documents(dataset.root, dataset.documents)
+
+    @property
+    def _datasets(self) -> list[Dataset]:
+        return [one.dataset for one in self._view.sources if isinstance(one.dataset, Dataset)]
 
     def _items(self, indices: Sequence[int] | Int64 | range) -> Int64:
         try:

@@ -40,3 +40,13 @@ def refuse_changed_files(root: Root, known: Mapping[str, Stamped | None], *, rea
         before = known[name]
         if before is None or (before.size_bytes, before.stamp) != (now.size_bytes, now.stamp):
             raise ChangedInputError(f"'{name}' {reason}")
+
+
+def refuse_changed_documents(root: Root, documents: Mapping[str, Stamped]) -> None:
+    """Raise `ChangedInputError` if a document has changed since its dataset was opened.
+
+    Raises:
+        StorageError: a document no longer exists.
+    """
+    reason = f"in '{root.url}' has changed since the dataset was opened: open it again"
+    refuse_changed_files(root, documents, reason=reason)

@@ -216,7 +216,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         except (RoboreelError, OSError) as error:
             raise StorageError(
                 f"'{self.root}'{lacking(missing)} cannot be downloaded from '{self.repo_id}': {error}"
-                f"{without_videos(missing)}"
+                f"{without_videos(missing, self.meta.dataset)}"
             ) from error
         self.root = as_root(found) if own is None else own
 

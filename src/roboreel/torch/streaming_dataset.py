@@ -12,10 +12,11 @@ import torch.utils.data
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.view import View
+from roboreel.torch.compat.old_names import OF_STREAMS, AnsweringMissingNames
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
-from roboreel.torch.errors import ArgumentError
+from roboreel.torch.errors import ArgumentError, WrongTypeError
 from roboreel.torch.items.item_tensors import Item
 from roboreel.torch.streams.stream_order import permuted, shuffled, split_evenly
 from roboreel.torch.streams.stream_pipeline import local_items, remote_items
@@ -24,12 +25,14 @@ from roboreel.torch.streams.stream_position import StreamPosition, delivered
 _MIB = 1 << 20
 
 
-class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
+class StreamingLeRobotDataset(AnsweringMissingNames, torch.utils.data.IterableDataset[Item]):
     """All items once per iteration, as `LeRobotDataset` gives them; ranks and workers share them out.
 
     The buffer holds numbers of items, not frames. An iteration has another order than the one before, and
     the same seed gives the same orders.
     """
+
+    _instead = OF_STREAMS
 
     def __init__(
         self,
@@ -151,6 +154,13 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
     def depth_output_unit(self) -> str:
         """Unit of depths: `m` or `mm`."""
         return self._depth_output_unit
+
+    def __getitem__(self, idx: object) -> Item:
+        """Refuse: a stream is iterated over."""
+        raise WrongTypeError(
+            "a StreamingLeRobotDataset has no items by number: iterate over it, or read items of the Hub by"
+            " number with LeRobotDataset(…, streaming=True)"
+        )
 
     def __iter__(self) -> Iterator[Item]:
         """Each item once; of a rank, and in a worker of a `DataLoader`, only its share.

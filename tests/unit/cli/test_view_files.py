@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from roboreel import kept_versions
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
 from tests.unit.cli.conftest import LENGTHS, TOP, Roboreel
@@ -193,8 +194,22 @@ def test_a_changed_source_is_named_and_refreshed(
     done = roboreel("info", path)
     assert done.code == 1
     assert f"'{data}' has changed since the view file '{path}' was made" in done.err
+    assert "Put the earlier version back, take" in done.err
     assert roboreel("edit", path, "refresh").code == 0
     assert "other" in roboreel("info", path).out
+
+
+def test_a_source_that_was_edited_in_place_is_put_back(roboreel: Roboreel, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", version="v2.1", episodes=(5, 3))
+    path = tmp_path / "b.view.json"
+    assert roboreel("edit", path, "from", data).code == 0
+    roboreel("tasks", data, "--set", "first", "--in-place")
+    assert f"(roboreel undo {data} --restore), take" in roboreel("info", path).err
+    roboreel("tasks", data, "--set", "second", "--in-place")
+    command = f"roboreel undo {data} --restore --version {kept_versions(data)[-1].name}"
+    assert command in roboreel("info", path).err
+    assert roboreel(*command.split()[1:]).code == 0
+    assert roboreel("info", path).code == 0
 
 
 def test_from_puts_several_together(

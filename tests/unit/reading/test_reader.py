@@ -406,3 +406,12 @@ def test_a_path_is_not_a_dataset(made: Callable[[Version], Path]) -> None:
     path: Any = str(made("v3.0"))
     with pytest.raises(roboreel.UsageError, match=r"open it with roboreel.open"):
         roboreel.reader(path)
+
+
+def test_a_dataset_that_was_edited_in_place_is_to_be_opened_again(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "a", version="v2.1", episodes=(3, 2), cameras={})
+    dataset = roboreel.open(root)
+    reader = roboreel.reader(dataset.keep([1]))
+    roboreel.write(dataset.rename({"action": "act"}), in_place=True)
+    with pytest.raises(roboreel.StorageError, match=r"changed since .* opened: open it again"):
+        reader[0]

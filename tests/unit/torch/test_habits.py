@@ -23,6 +23,7 @@ from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, v2
 from roboreel.torch.compat.lazy_names import OF_MODULES
 from roboreel.torch.dataset_tools import delete_episodes, modify_tasks
 from roboreel.torch.factory import resolve_delta_timestamps
+from roboreel.torch.items import table_rows
 from roboreel.torch.metadata.episode_list import EpisodeList
 from roboreel.torch.metadata.task_list import TaskList
 
@@ -132,11 +133,10 @@ def test_the_sampler_of_old_takes_the_old_index(made: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("filter", r"\.select\("),
-        ("map", "with_format"),
+        ("map", r"\.filter\(function\).*datasets\.Dataset\.from_dict\(.*pyarrow\.table\("),
         ("sort", "with_format"),
+        ("set_format", "rows = "),
         ("train_test_split", "split_dataset"),
-        ("to_pandas", r"pandas\.DataFrame\("),
     ],
 )
 def test_methods_of_other_tables(dataset: LeRobotDataset, name: str, message: str) -> None:
@@ -145,8 +145,61 @@ def test_methods_of_other_tables(dataset: LeRobotDataset, name: str, message: st
 
 
 def test_formats_of_other_tables(dataset: LeRobotDataset) -> None:
-    with pytest.raises(ValueError, match=r"unknown format 'pandas': .*pandas\.DataFrame\("):
+    with pytest.raises(ValueError, match=r"unknown format 'pandas': .*\.to_pandas\(\)"):
         dataset.hf_dataset.with_format("pandas")
+
+
+def test_rows_are_filtered(dataset: LeRobotDataset) -> None:
+    rows = dataset.hf_dataset
+    last = rows.filter(lambda row: row["episode_index"] == 1, num_proc=2)
+    assert len(last) == dataset.meta.episodes[1]["length"]
+    assert set(last.with_format("python")["episode_index"]) == {1}
+    some = rows.filter(lambda k, n: k == 0 and n > 2, with_indices=True, input_columns="index")
+    assert len(some) == 0
+    few = rows.filter(lambda k, n: k == n < 3, with_indices=True, input_columns=["index"])
+    assert few.column_names == rows.column_names
+    assert few.with_format("python")["index"] == [0, 1, 2]
+    with pytest.raises(ValueError, match="one row"):
+        rows.filter(lambda rows: [], batched=True)
+
+
+def test_rows_and_columns_have_one_format(dataset: LeRobotDataset) -> None:
+    rows = dataset.hf_dataset
+    assert type(rows.with_format("python")[3]["action"]) is list
+    assert next(iter(rows.with_format("numpy")))["action"].dtype == "float32"
+    alone = rows.with_format("torch", columns=["index"])
+    assert alone.column_names == [*alone[0]] == ["index"]
+    with pytest.raises(KeyError, match="no column 'action'"):
+        alone.with_format("torch", columns=["action"])
+
+
+def test_rows_are_a_pandas_frame_where_pandas_is_installed(
+    dataset: LeRobotDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_rows, "require_package", lambda *_: SimpleNamespace(DataFrame=dict))
+    frame = dataset.hf_dataset.to_pandas()
+    assert frame["index"].tolist() == [*range(15)]
+    assert len(frame["action"]) == 15
+    assert all(one.shape == (6,) for one in frame["action"])
+
+
+def test_a_stream_says_what_has_items_by_number(made: dict[str, Path]) -> None:
+    stream: Any = roboreel.torch.StreamingLeRobotDataset("me/it", root=made["v3.0"])
+    with pytest.raises(TypeError, match=r"LeRobotDataset\(…, streaming=True\)"):
+        stream[0]
+    with pytest.raises(AttributeError, match=r"LeRobotDataset\(…, streaming=True\)"):
+        _ = stream.hf_dataset
+    with pytest.raises(AttributeError, match=r"dataset\.meta"):
+        _ = stream.features
+
+
+def test_calls_of_parts_of_a_class_name_the_whole_class() -> None:
+    features: Any = {}
+    make: Any = LeRobotDataset.create
+    with pytest.raises(TypeError, match=r"^LeRobotDataset\.create\(\) got"):
+        make("me/it", 10, features, color=1)
+    with pytest.raises(TypeError, match=r"^LeRobotDataset\.push_to_hub\(\) "):
+        LeRobotDataset.push_to_hub()  # type: ignore[call-arg]
 
 
 def test_what_needs_pandas_says_so(made: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

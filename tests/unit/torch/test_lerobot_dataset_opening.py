@@ -120,6 +120,10 @@ def test_a_failed_download_says_what_is_missing(
     with pytest.raises(roboreel.StorageError, match=r"no network.*download_videos=False") as raised:
         LeRobotDataset("me/a", root)
     assert "lacks 1 file ('videos/chunk-000" in str(raised.value)
+    assert f"roboreel repair {root} --on-broken skip -o {root}_repaired" in str(raised.value)
+    shutil.rmtree(root / "videos")
+    with pytest.raises(roboreel.StorageError, match=f"{root} --drop-missing-cameras -o"):
+        LeRobotDataset("me/a", root)
 
 
 @pytest.mark.parametrize(

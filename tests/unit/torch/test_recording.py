@@ -133,6 +133,19 @@ def test_wrong_frames_are_refused_and_nothing_is_added(tmp_path: Path) -> None:
     assert len(dataset) == 1
 
 
+def test_the_task_of_an_episode_belongs_into_its_frames(tmp_path: Path) -> None:
+    dataset = _created(tmp_path / "a", SMALL)
+    told = r"put the task into each frame, add_frame\("
+    with pytest.raises(ValueError, match=f"(?s)Missing features.*{told}"):
+        dataset.add_frame({})
+    save: Any = dataset.save_episode
+    for arguments, options in (((), {"task": "fold"}), (("fold",), {"encode_videos": False})):
+        with pytest.raises(TypeError, match=told if not arguments else "leave it out"):
+            save(*arguments, **options)
+    with pytest.raises(TypeError, match=f"episode_data is 'fold'.*{told}"):
+        save("fold")
+
+
 def test_an_episode_put_together_elsewhere_is_saved(tmp_path: Path) -> None:
     dataset = _created(tmp_path / "a", SMALL)
     data = dataset.create_episode_buffer()

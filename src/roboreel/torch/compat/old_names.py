@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from roboreel.torch.errors import WrongTypeError
 
@@ -34,16 +35,23 @@ OF_METADATA = {
     "task_to_task_index": f"{_V2_META}. Here it is meta.get_task_index(task)",
     "total_chunks": _V2_META,
 }
-_ROWS = "choose rows by their numbers, .select([0, 5]), and read columns as arrays, .with_format('numpy')[:]"
+_ROWS = (
+    "rows can be chosen, .select([0, 5]) or .filter(function), and read, .with_format('numpy')[:]. For all"
+    " else, datasets.Dataset.from_dict(rows.to_dict()) or pyarrow.table(rows.to_dict())"
+)
 OF_ROWS = {
-    "data": "it reads its tables when they are used. A column is ['action'], all columns are [:]",
-    "filter": _ROWS,
-    "map": _ROWS,
-    "shuffle": f"{_ROWS}. A DataLoader shuffles items: shuffle=True",
-    "sort": _ROWS,
-    "to_pandas": "pandas.DataFrame(rows.with_format('python')[:]) makes a frame",
+    **dict.fromkeys(
+        (
+            "add_column", "batch", "cast", "cast_column", "data", "format", "map", "rename_column",
+            "rename_columns", "save_to_disk", "set_transform", "shard", "skip", "sort", "take", "to_csv",
+            "to_iterable_dataset", "to_list", "to_parquet", "to_polars", "with_transform",
+        ),
+        _ROWS,
+    ),
+    "set_format": "take other rows, rows = dataset.hf_dataset.with_format('numpy')",
+    "shuffle": "a DataLoader shuffles items, shuffle=True. Rows in another order are .select(order)",
     "train_test_split": "split by episodes: LeRobotDataset(…, episodes=[…]), or split_dataset",
-}
+}  # fmt: skip
 _PANDAS = "with the package pandas it is a DataFrame: pip install pandas"
 OF_TASKS = dict.fromkeys(
     ("apply", "head", "iat", "at", "items", "reset_index", "sort_values", "to_dict", "values"),
@@ -57,11 +65,25 @@ OF_EPISODES = {
         "a dict by episode is in roboreel.torch.v2.LeRobotDatasetMetadata",
     ),
 }
+OF_STREAMS = {
+    **dict.fromkeys(
+        ("hf_dataset", "get_raw_item", "select_columns"),
+        "a stream has only items. LeRobotDataset(…, streaming=True) has rows too, and items by number",
+    ),
+    **dict.fromkeys(("features", "camera_keys", "stats"), "it is in the metadata, dataset.meta"),
+}
+TASK = (
+    "put the task into each frame, add_frame({…, 'task': 'pick up the cube'}), and call save_episode()"
+    " without it"
+)
 _ARGUMENTS = {
+    "encode_videos": "frames are encoded while they are recorded: leave it out",
     "local_files_only": "files that are here are not downloaded: leave it out",
     "split": "choose episodes by their numbers: episodes=[0, 1]",
+    "task": TASK,
 }
 _P = ParamSpec("_P")
+_Class = TypeVar("_Class", bound=type)
 
 
 class AnsweringMissingNames:
@@ -80,13 +102,26 @@ class AnsweringMissingNames:
             raise AttributeError(text, name=name, obj=self)
 
 
-def refusing_old_arguments(init: Callable[_P, None]) -> Callable[_P, None]:
-    """A constructor that says what to pass in place of arguments that lerobot no longer has."""
+def refusing_old_arguments(function: Callable[_P, None]) -> Callable[_P, None]:
+    """A constructor or method that says what to pass in place of arguments that lerobot no longer has."""
 
-    @functools.wraps(init)
+    @functools.wraps(function)
     def checked(*args: _P.args, **kwargs: _P.kwargs) -> None:
         for name in _ARGUMENTS.keys() & kwargs.keys():
             raise WrongTypeError(f"there is no argument '{name}' any more: {_ARGUMENTS[name]}")
-        init(*args, **kwargs)
+        function(*args, **kwargs)
 
     return checked
+
+
+def of_public_class(name: str) -> Callable[[_Class], _Class]:
+    """A decorator for a part of a class: Python's errors about calls of its methods name the whole class."""
+
+    def named(part: _Class) -> _Class:
+        for member in vars(part).values():
+            function = inspect.unwrap(getattr(member, "__func__", member))
+            if inspect.isfunction(function):
+                function.__qualname__ = f"{name}.{function.__name__}"
+        return part
+
+    return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import join
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import dataset_below
@@ -36,7 +37,7 @@ def remote_dataset(
     try:
         dataset = dataset_below(HubRoot(HubReference(meta.repo_id, meta.revision), token))
     except HubError as error:
-        raise HubError(f"{lacks}: {error}") from error
+        raise HubError(f"{lacks}: {error}{without_videos(missing, meta.dataset)}") from error
     if dataset.total_frames != meta.total_frames:
         raise StorageError(
             f"'{meta.repo_id}' has {counted(dataset.total_frames, 'frame')} on the Hub, but"
@@ -53,7 +54,13 @@ def lacking(missing: Sequence[str]) -> str:
     return f" lacks {files} ({listed(missing[:2])}), which"
 
 
-def without_videos(missing: Sequence[str]) -> str:
+def without_videos(missing: Sequence[str], dataset: Dataset) -> str:
     """A part of a message: how to do without the files; empty if they are not only videos."""
-    only_videos = bool(missing) and all(name.startswith("videos/") for name in missing)
-    return " (download_videos=False opens the dataset without them)" if only_videos else ""
+    if not missing or not all(name.startswith("videos/") for name in missing):
+        return ""
+    option = ["--drop-missing-cameras"] if dataset.missing_cameras else ["--on-broken", "skip"]
+    repair = join(["roboreel", "repair", dataset.url, *option, "-o", f"{dataset.url}_repaired"])
+    return (
+        ". Without these, LeRobotDataset(…, download_videos=False) reads the rows, and this writes the"
+        f" dataset: {repair}"
+    )

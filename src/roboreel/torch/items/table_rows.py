@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -12,6 +12,7 @@ from roboreel.errors import OutOfRangeError, UnknownNameError, listed
 from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.reader import reader
 from roboreel.torch.compat.old_names import OF_ROWS, AnsweringMissingNames
+from roboreel.torch.compat.optional_packages import require_package
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.items.item_tensors import Item, ItemTensors, items_of
 from roboreel.types import Int64, JsonObject
@@ -45,11 +46,11 @@ class TableRows(AnsweringMissingNames):
             features: declarations in `info.json`, by name.
             rows: (n,) the dataset's rows, in order.
             names: the columns; None for all.
-            form: how columns of several rows are given: None for lists of tensors, `torch` for stacked
-                tensors, `numpy` for arrays, `python` for lists of Python values.
+            form: how rows and columns are given: None for tensors (a column is a list of them), `torch` for
+                stacked tensors, `numpy` for arrays, `python` for Python values.
         """
         if form not in _FORMS:
-            frame = f": {OF_ROWS['to_pandas']}" if form == "pandas" else ""
+            frame = ". A DataFrame is .to_pandas()" if form == "pandas" else ""
             raise ArgumentError(f"unknown format {form!r}: expected one of {listed(_FORMS)}{frame}")
         stored = [name for name, spec in features.items() if spec["dtype"] != "video"]
         self._source, self._declared, self._rows, self._form = source, features, rows, form
@@ -134,14 +135,55 @@ class TableRows(AnsweringMissingNames):
             _require(name, self._names)
         return self.select_columns([name for name in self._names if name not in gone])
 
-    def with_format(self, type: str | None = None, **_: object) -> TableRows:
-        """The same rows, with columns of several rows as `torch` tensors, `numpy` arrays, or lists."""
-        return TableRows(self._source, self._declared, self._rows, self._names, type)
+    def filter(
+        self,
+        function: Callable[..., Any],
+        with_indices: bool = False,
+        input_columns: str | Sequence[str] | None = None,
+        batched: bool = False,
+        **_: object,
+    ) -> TableRows:
+        """The rows for which a function is true; arguments for speed, as `num_proc`, are accepted.
+
+        Args:
+            function: is called with a row, or with its values of `input_columns`.
+            with_indices: True calls it with the row's number too.
+            input_columns: read only these, which is much faster where other columns are images.
+            batched: must be False.
+        """
+        if batched:
+            raise ArgumentError("batched is True, expected False: the function gets one row")
+        names = [input_columns] if isinstance(input_columns, str) else input_columns
+        kept = []
+        for number, row in enumerate(self if names is None else self.select_columns(names)):
+            values = [row] if names is None else [row[name] for name in names]
+            if function(*values, *[number] * with_indices):
+                kept.append(number)
+        return self.select(kept)
+
+    def with_format(
+        self, type: str | None = None, columns: Sequence[str] | None = None, **_: object
+    ) -> TableRows:
+        """The same rows as `torch` tensors, `numpy` arrays or `python` values, with only some columns."""
+        rows = self if columns is None else self.select_columns(columns)
+        return TableRows(rows._source, rows._declared, rows._rows, rows._names, type)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """All columns as lists of Python values."""
         found: dict[str, list[Any]] = self.with_format("python")[:]
         return found
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame; a vector is an array in its cell.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        pandas = require_package("pandas", "DataFrame")
+        columns = self.with_format("numpy")[:]
+        return pandas.DataFrame(
+            {name: one if np.ndim(one) == 1 else [*one] for name, one in columns.items()}
+        )
 
     def unique(self, column: str) -> list[Any]:
         """The distinct values of a column of numbers or strings, in the order in which they come."""
@@ -166,6 +208,9 @@ class TableRows(AnsweringMissingNames):
         return self._rows[positions]
 
     def _items(self, rows: Int64) -> list[Item]:
+        if self._form not in (None, "torch"):
+            columns = self._columns(rows)
+            return [{name: columns[name][at] for name in columns} for at in range(len(rows))]
         return items_of(self._tensors.batch(self._reader.batch(rows), _BUFFERS), len(rows))
 
     def _columns(self, rows: Int64) -> dict[str, Any]:

@@ -19,6 +19,7 @@ Stats: TypeAlias = dict[str, dict[str, Any]]
 FeaturePolicy: TypeAlias = Literal["common", "pad"]
 
 _CAMERAS = ("video", "image")
+_PADDED = "MixedDataset([a, b], features='pad')"
 _NEUTRAL = {"mean": 0.0, "std": 1.0, "q50": 0.0}
 """Statistics of padding: normalized by any of them, zeros stay zeros."""
 
@@ -62,8 +63,8 @@ def mixed_features(every: Sequence[Specs], policy: FeaturePolicy) -> MixedFeatur
     kept = names if policy == "pad" else shared
     if not set(kept) - set(INDEX_DTYPES):
         raise NoCommonFeaturesError(
-            "the datasets have no feature in common: rename features so that they match, or pass"
-            " features='pad'"
+            "the datasets have no feature in common: give them the same names, MixedDataset([a, b],"
+            f" renames=[{{…}}, None]), or keep the features of all, {_PADDED}"
         )
     specs, donor = {}, {}
     for name in kept:
@@ -107,7 +108,7 @@ def _widest(name: str, every: Sequence[Specs], policy: FeaturePolicy) -> int:
     vectors = all(len(shape) <= 1 for shape in shapes)
     if len(set(shapes)) > 1 and (policy == "common" or not vectors):
         listed = " and ".join(str(list(shape)) for shape in dict.fromkeys(shapes))
-        advice = "" if policy == "pad" else " (features='pad' fills shorter vectors)"
+        advice = "" if policy == "pad" else f" ({_PADDED} fills shorter vectors with zeros)"
         raise ArgumentError(f"'{name}' has different shapes, {listed}{advice}")
     return max(having, key=lambda number: tuple(every[number][name]["shape"]))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from roboreel.torch.compat.old_names import TASK
 from roboreel.torch.constants import DEFAULT_FEATURES
 from roboreel.torch.errors import ArgumentError
 from roboreel.types import JsonObject
@@ -30,7 +31,7 @@ def validate_frame(frame: Mapping[str, Any], features: Mapping[str, JsonObject])
         ArgumentError: values are missing, too many, or of another dtype or shape; all are named.
     """
     if "task" not in frame:
-        raise ArgumentError(f"{_MISMATCH}Missing features: {{'task'}}\n")
+        raise ArgumentError(f"{_MISMATCH}Missing features: {{'task'}}\n{TASK}")
     given, expected = set(frame) - {"task"}, set(features) - set(DEFAULT_FEATURES)
     message = validate_features_presence(given, expected)
     for name in [name for name in features if name in given & expected]:

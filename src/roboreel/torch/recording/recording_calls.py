@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from roboreel.torch.compat.old_names import OF_DATASETS, AnsweringMissingNames
+from roboreel.torch.compat.old_names import (
+    OF_DATASETS,
+    TASK,
+    AnsweringMissingNames,
+    of_public_class,
+    refusing_old_arguments,
+)
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.dataset_writer import DatasetWriter
-from roboreel.torch.errors import ArgumentError, ReadOnlyError
+from roboreel.torch.errors import ArgumentError, ReadOnlyError, WrongTypeError
 from roboreel.torch.recording.episode_buffer import Buffer
 from roboreel.torch.recording.recording_options import RecordingOptions
 from roboreel.torch.sources.dataset_root import as_root
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from roboreel.torch.media.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 
 
+@of_public_class("LeRobotDataset")
 class RecordingCalls(AnsweringMissingNames):
     """The methods that record. A dataset that was opened for reading refuses them."""
 
@@ -272,6 +279,7 @@ class RecordingCalls(AnsweringMissingNames):
         """
         self._require_writer("add_frame").add_frame(frame, task, timestamp)
 
+    @refusing_old_arguments
     def save_episode(
         self, episode_data: Mapping[str, Any] | None = None, parallel_encoding: bool = True
     ) -> None:
@@ -288,6 +296,8 @@ class RecordingCalls(AnsweringMissingNames):
             RecordingError: it cannot be saved, and is kept aside. The dataset is as it was before. It is a
                 `RuntimeError`.
         """
+        if isinstance(episode_data, str):
+            raise WrongTypeError(f"episode_data is {episode_data!r}, expected an episode: {TASK}")
         self._require_writer("save_episode").save_episode(episode_data, parallel_encoding)
 
     def clear_episode_buffer(self, delete_images: bool = True) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from roboreel.hub.push import push
+from roboreel.torch.compat.old_names import of_public_class
 
 
+@of_public_class("LeRobotDataset")
 class PushCalls:
     """Pushing, for `LeRobotDataset`."""
 
