@@ -179,25 +179,6 @@ _HOME = {
 }
 
 
-_OF_TORCH = (
-    "EpisodeAwareSampler",
-    "LeRobotDataset",
-    "LeRobotDatasetMetadata",
-    "MultiLeRobotDataset",
-    "StreamingLeRobotDataset",
-    "VideoEncodingManager",
-    "add_features",
-    "aggregate_datasets",
-    "convert_image_to_video_dataset",
-    "delete_episodes",
-    "merge_datasets",
-    "modify_features",
-    "modify_tasks",
-    "recompute_stats",
-    "reencode_dataset",
-    "remove_feature",
-    "split_dataset",
-)
 _MEANT = {
     "concatenate": "roboreel.concat([a, b])",
     "delete": "roboreel.open(path).delete([3])",
@@ -215,10 +196,11 @@ _MEANT = {
 
 
 def __getattr__(name: str) -> object:
-    if name in _OF_TORCH:  # no AttributeError: `from … import` would not show its text
-        text = f"'{name}' is in roboreel.torch: from roboreel.torch import {name}"
-        raise ImportError(text, name="roboreel")
     if name not in __all__:
+        if name in importlib.import_module("roboreel.torch").HOMES:  # does not load torch
+            # no AttributeError: `from … import` would not show its text
+            text = f"'{name}' is in roboreel.torch: from roboreel.torch import {name}"
+            raise ImportError(text, name="roboreel")
         if name in _MEANT:
             raise AttributeError(f"roboreel has no '{name}': use {_MEANT[name]}")
         raise AttributeError(f"module 'roboreel' has no attribute '{name}'")

@@ -11,7 +11,7 @@ import pytest
 
 import roboreel
 from roboreel.errors import Problem
-from roboreel.summary.summary import Summary, by_rule, named, shortened
+from roboreel.summary.summary import Summary, by_rule, named, shortened, warned
 from roboreel.testing import Camera, make_dataset
 from tests.command import run_here
 
@@ -202,6 +202,21 @@ def test_a_problem_is_one_line() -> None:
     assert "\n" not in repr(problem)
     assert all(part in repr(problem) for part in ("error", "video.short", "too short", "3"))
     assert by_rule([problem, problem]) == "2: 2 × video.short"
+
+
+def test_warnings_are_shown_as_they_read() -> None:
+    def problem(message: str, column: str | None = None, **more: Any) -> Problem:
+        given = {"rule": "r", "severity": "warning", "message": message, "column": column}
+        return Problem(**{**given, **more})
+
+    both = [problem("wrong", "a", action="do it"), problem("wrong", "b", action="do it")]
+    assert warned(both) == ["wrong (a, b) → do it [r]"]
+    assert warned([problem("fine", severity="note")]) == []
+    many = [problem(str(number)) for number in range(5)]
+    assert warned(many) == ["0 [r]", "1 [r]", "2 [r]", "… and 2 more: see .problems"]
+    shown = Summary("title", [("a", "1")], ["<b> " + "x" * 200])
+    assert shown.text().splitlines()[2] == "  - <b> " + "x" * 200
+    assert shown.html().endswith(f"<div>&lt;b&gt; {'x' * 200}</div>")
 
 
 def test_the_json_of_a_plan_is_that_of_a_dry_run(made: Path, tmp_path: Path) -> None:

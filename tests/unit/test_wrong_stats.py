@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,22 @@ def test_what_is_recomputed_or_left_out_is_not_told(wrong: Path, tmp_path: Path)
     without = roboreel.open(wrong).delete([1])
     problems = told(roboreel.plan_write(without, out=tmp_path / "out").problems)
     assert [p.column for p in problems] == [TOP]
+
+
+def test_python_warns_of_them_where_the_result_is_written(
+    wrong: Path, contradictory: Path, tmp_path: Path
+) -> None:
+    dataset = roboreel.open(wrong)
+    told = rf"out': the stored std of 2 of 2 .*\({TOP}\).*recompute before training"
+    with pytest.warns(UserWarning, match=told) as found:
+        report = roboreel.write(dataset.delete([0]), out=tmp_path / "out")
+    assert [one.filename for one in found] == [__file__]
+    assert repr(report).splitlines()[-1].removeprefix("  - ") in str(found[0].message)
+    with pytest.warns(UserWarning, match="3 of 3"):
+        roboreel.convert(wrong, to="v2.1", out=tmp_path / "older")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        roboreel.convert(contradictory, to="v2.1", out=tmp_path / "computed")
 
 
 def test_sound_ones_are_not_told(sound: Path, tmp_path: Path) -> None:

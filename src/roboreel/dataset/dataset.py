@@ -37,7 +37,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import Stats, parse_stats
 from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import FileStat, Root
-from roboreel.summary.summary import Summarized, Summary, by_rule
+from roboreel.summary.summary import Summarized, Summary, by_rule, warned
 from roboreel.types import JsonObject
 
 _HIDDEN = {
@@ -313,4 +313,5 @@ class Dataset(Summarized, Verbs):
         return Summary(
             f"Dataset '{self.name}' ({self.version})",
             [("path", self.url), *facts, ("problems", problems)],
+            warned(self.problems),
         )

@@ -18,7 +18,11 @@ def save_view(view: ViewData, path: str | os.PathLike[str]) -> None:
         DatasetError: something else is there.
         StorageError: a dataset has changed since it was opened, or the disk refuses.
     """
-    file = ViewFile(path)
+    try:
+        file = ViewFile(path)
+    except UsageError as error:
+        written = f"roboreel.write(view, out={os.fspath(path)!r}) writes the view as a dataset"
+        raise UsageError(f"{error}; {written}") from None
     if file.exists:
         file.read()
     if view.recipe is None:

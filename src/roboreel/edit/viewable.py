@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -12,11 +13,30 @@ from roboreel.edit.lineage import lineage
 from roboreel.edit.standstill import StillSuggestion
 from roboreel.edit.view_data import ViewData
 
+_FUNCTIONS = {
+    "check": "roboreel.check(view)",
+    "concat": "roboreel.concat([a, b])",
+    "convert": "roboreel.convert(view, to='v2.1', out='new_folder')",
+    "filter": "view.keep(episodes)",
+    "merge": "roboreel.concat([a, b])",
+    "read": "roboreel.reader(view)",
+    "write": "roboreel.write(view, out='new_folder')",
+}
+
 
 class Viewable:
     """An open dataset or a view."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # with it, type checkers would accept every name
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property raised AttributeError: raise that again
+                return object.__getattribute__(self, name)
+            hint = f": use {_FUNCTIONS[name]}" if name in _FUNCTIONS else ""
+            text = f"'{type(self).__name__}' object has no attribute '{name}'{hint}"
+            raise AttributeError(text, name=name, obj=self)
 
     def as_view(self) -> ViewData:
         """The view of all of it."""

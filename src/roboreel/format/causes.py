@@ -28,12 +28,13 @@ class Cause:
         return f"{self.what}, {self.release}"
 
 
+RECOMPUTE = "recompute before training"
+
+
 def remedy(features: Iterable[str]) -> str:
     """The command that fixes wrong statistics of these features in a result."""
     names = quote(",".join(features))
-    return (
-        f"recompute before training: 'roboreel stats DST --recompute --features {names} --in-place'"
-    )
+    return f"{RECOMPUTE}: 'roboreel stats DST --recompute --features {names} --in-place'"
 
 
 WRAPPED = Cause("squares of 8-bit pixels overflowed at 256", "a bug of lerobot 0.4.0 to 0.5.1")

@@ -22,6 +22,7 @@ from roboreel.plan.plan import Plan
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.runner.fingerprint import fingerprint
 from roboreel.runner.run_options import RunKeywords, RunOptions
+from roboreel.runner.run_report import with_python_warning
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.names import is_url, local_path
@@ -155,7 +156,7 @@ def write_parts(
         parts = plan_parts(views, out=out, options=options)
         with parts.written():
             for plan in parts.plans.values():
-                run(plan, options)
+                with_python_warning(run(plan, options))
 
 
 def _is_there(path: str) -> bool:

@@ -33,7 +33,7 @@ from roboreel.plan.plan import Plan, source_prefix
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.runner.run import run_plan
 from roboreel.runner.run_options import RunKeywords, RunOptions
-from roboreel.runner.run_report import Report
+from roboreel.runner.run_report import Report, with_python_warning
 from roboreel.runner.unchanged_sources import refuse_changed
 from roboreel.runner.whole_stats import doubtful
 from roboreel.stats.feature_stats import Stats
@@ -134,7 +134,7 @@ def convert(
         return done
     with listening(progress), cluster_session(how):
         plan = plan_convert(dataset, to=to, out=out, in_place=in_place, workers=how, **what)
-        return run(plan, how)
+        return with_python_warning(run(plan, how))
 
 
 def _apart(given: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -285,7 +285,7 @@ def write(
             return done
     with listening(progress), cluster_session(options):
         plan = plan_write(view, out=out, in_place=in_place, workers=options, **what)
-        return run(plan, options)
+        return with_python_warning(run(plan, options))
 
 
 def _global_stats(source: Dataset, plan: Plan) -> Stats:

@@ -20,7 +20,7 @@ from roboreel.format.inventory import FileFacts
 from roboreel.format.model import LENGTH, Model
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.stats.sampling import SamplingProfile
-from roboreel.summary.summary import Summarized, Summary, by_rule, named
+from roboreel.summary.summary import Summarized, Summary, by_rule, named, warned
 from roboreel.summary.words import human_bytes
 from roboreel.types import Json
 
@@ -355,10 +355,11 @@ class Plan(Summarized):
                     "reasons",
                     named(dict.fromkeys(op.reason for op in self.ops), shown=3, between="; "),
                 ),
-                ("warnings", by_rule(self.problems)),
+                ("warnings", by_rule(one for one in self.problems if one.severity != "note")),
                 ("not carried", named(self.losses, between="; ")),
                 ("left out", self.refused or by_rule(self.skipped)),
             ],
+            warned(self.problems),
         )
 
     def _files(self) -> str:

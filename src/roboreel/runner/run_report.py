@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from roboreel.errors import Problem, counted
+from roboreel.format.causes import RECOMPUTE
 from roboreel.plan.trimmed_episode import TrimmedEpisode
-from roboreel.summary.summary import Summarized, Summary, by_rule, named
+from roboreel.summary.summary import Summarized, Summary, by_rule, named, warned
 from roboreel.summary.words import duration, human_bytes
 from roboreel.types import Json
 
@@ -100,4 +103,15 @@ class Report(Summarized):
                 ("not carried", named(self.losses, between="; ")),
                 ("left out", f"{counted(len(skipped), 'episode')}" if skipped else ""),
             ],
+            warned(warnings),
         )
+
+
+def with_python_warning(report: Report) -> Report:
+    """The report. Python warns of wrong statistics: a script may drop the report and train."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("roboreel."):
+        frame, level = frame.f_back, level + 1
+    for line in warned(one for one in report.problems if RECOMPUTE in (one.action or "")):
+        warnings.warn(f"'{report.out}': {line}", stacklevel=level)
+    return report

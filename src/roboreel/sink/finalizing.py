@@ -31,7 +31,7 @@ from roboreel.storage.local import LocalRoot
 from roboreel.storage.lock import hold
 from roboreel.storage.staging.state_folder import state_folder
 from roboreel.storage.write_root import WriteRoot
-from roboreel.summary.summary import Summarized, Summary, by_rule
+from roboreel.summary.summary import Summarized, Summary, by_rule, warned
 from roboreel.types import Json
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class FinalizeReport(Summarized):
                 ("removed", counted(self.removed, "staged file") if self.removed else ""),
                 ("warnings", by_rule(one for one in written.problems if one.severity != "note")),
             ],
+            warned(written.problems),
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from roboreel.errors import Problem, visible
@@ -12,6 +12,7 @@ from roboreel.errors import Problem, visible
 _WIDEST = 100
 _MOST_ROWS = 9
 _SHOWN = 4
+_SHOWN_WARNINGS = 3
 _TABLE = "border-collapse:collapse;margin:0.3em 0"
 _CELL = "text-align:left;vertical-align:top;padding:0.1em 1em 0.1em 0;border:0;background:none"
 
@@ -23,13 +24,16 @@ class Summary:
     title: str
     facts: Sequence[tuple[str, str]]
     """(name, value) in order."""
+    warnings: Sequence[str] = ()
+    """Lines below the facts, whole however long they are."""
 
     def text(self) -> str:
-        """One to ten lines; values of at most 100 characters."""
+        """One to ten lines, values of at most 100 characters; and the warnings."""
         shown = self._shown()
         width = max((len(name) for name, _ in shown), default=0)
         lines = [f"  {name.ljust(width)}  {value}" for name, value in shown]
-        return "\n".join([visible(self.title), *lines])
+        warnings = [f"  - {visible(line)}" for line in self.warnings]
+        return "\n".join([visible(self.title), *lines, *warnings])
 
     def html(self) -> str:
         """A table in the colours of the page around it."""
@@ -38,7 +42,10 @@ class Summary:
             for name, value in self._shown()
         )
         title = f"<div><b>{escape(visible(self.title))}</b></div>"
-        return f'{title}<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else title
+        table = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
+        return (
+            title + table + "".join(f"<div>{escape(visible(line))}</div>" for line in self.warnings)
+        )
 
     def _shown(self) -> list[tuple[str, str]]:
         told = [(name, shortened(value)) for name, value in self.facts if value]
@@ -80,3 +87,14 @@ def by_rule(problems: Iterable[Problem]) -> str:
         return ""
     rules = [f"{times:,} × {rule}" for rule, times in found.most_common()]
     return f"{found.total():,}: {named(rules)}"
+
+
+def warned(problems: Iterable[Problem]) -> list[str]:
+    """The first warnings as they read, those that differ only in their column as one; how many more."""
+    columns = defaultdict[Problem, list[str]](list)
+    for one in problems:
+        if one.severity != "note":
+            columns[replace(one, column=None)] += [one.column] if one.column else []
+    lines = [str(replace(one, column=named(names) or None)) for one, names in columns.items()]
+    more = len(lines) - _SHOWN_WARNINGS
+    return lines[:_SHOWN_WARNINGS] + ([f"… and {more} more: see .problems"] if more > 0 else [])

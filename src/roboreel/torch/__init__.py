@@ -47,11 +47,14 @@ _HOME = {
     "lerobot_collate_fn": "collate",
 }
 
+HOMES = {**OF_MODULES, **_HOME}
+"""Module below this package, by the name that it has."""
+
 __all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> object:
-    value = loaded("roboreel.torch", {**OF_MODULES, **_HOME}, name)
+    value = loaded("roboreel.torch", HOMES, name)
     globals()[name] = value
     return value
 

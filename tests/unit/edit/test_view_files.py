@@ -335,3 +335,15 @@ def test_a_verb_is_a_line_of_the_file(dataset: roboreel.Dataset, tmp_path: Path)
     dataset.delete([1]).trim({0: (2, 9)}).save(tmp_path / "a.view.json")
     lines = (tmp_path / "a.view.json").read_text("utf-8").splitlines()
     assert json.loads(lines[-3]) == {"verb": "trim", "positions": [0], "start": [2], "stop": [9]}
+
+
+def test_functions_that_are_looked_for_in_a_view_are_named(tmp_path: Path) -> None:
+    opened: Any = roboreel.open(make_dataset(tmp_path / "a", episodes=(3,), cameras={}))
+    for one in (opened, opened.as_view()):
+        with pytest.raises(AttributeError, match=r"use roboreel\.write\(view, out="):
+            one.write("out")
+        assert not hasattr(one, "nothing")
+    with pytest.raises(
+        roboreel.UsageError, match=r"ends in \.view\.json; .*write\(view, out='out'\)"
+    ):
+        opened.keep([0]).save("out")

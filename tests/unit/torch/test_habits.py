@@ -60,8 +60,11 @@ def test_an_import_says_where_the_name_is(line: str, message: str) -> None:
 
 
 def test_names_that_roboreel_points_at_are_in_torch() -> None:
-    for name in roboreel._OF_TORCH:
+    for name in roboreel.torch.HOMES:
         assert getattr(roboreel.torch, name)
+        if name not in roboreel.__all__:
+            with pytest.raises(ImportError, match=f"from roboreel.torch import {name}$"):
+                getattr(roboreel, name)
     with pytest.raises(AttributeError, match=r"no 'merge': use roboreel\.concat"):
         _ = roboreel.merge
     assert not hasattr(roboreel, "nothing")
