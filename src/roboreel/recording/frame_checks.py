@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from roboreel.errors import UsageError
 from roboreel.format.feature import TIMESTAMP, Feature
@@ -38,7 +39,7 @@ class FrameChecker:
         Raises:
             UsageError: a feature has a shape or dtype that cannot be recorded.
         """
-        self._checks: dict[str, Checker] = {name: _checker(f) for name, f in features.items()}
+        self._checks = {name: (_checker(f), *_usual(f)) for name, f in features.items()}
 
     def checked(
         self,
@@ -62,13 +63,19 @@ class FrameChecker:
             UsageError: names the frame, the feature and what is expected.
         """
         values: dict[str, Any] = {}
-        for name, check in self._checks.items():
+        for name, (check, shape, dtype, floating) in self._checks.items():
             value = own[name] if name in own else frame.get(name)
-            if value is None:
-                if name in may_lack:
-                    continue
+            if (
+                type(value) is ndarray
+                and value.dtype is dtype
+                and value.shape == shape
+                and not (floating and not _all_finite(value))
+            ):
+                values[name] = value  # quick: most values are as they are stored
+            elif value is not None:
+                values[name] = check(value, f"frame {number}, '{name}'")
+            elif name not in may_lack:
                 raise self._missing(frame, number, name)
-            values[name] = check(value, f"frame {number}, '{name}'")
         if len(frame) > len(values) - len(own):
             self._refuse_unknown(frame, number, own)
         return CheckedFrame(values, _task_of(frame, task, number))
@@ -92,7 +99,7 @@ class FrameChecker:
 
 def require_frame(frame: object, number: int) -> None:
     """Raise `UsageError` unless a frame is a mapping."""
-    if not isinstance(frame, Mapping):
+    if type(frame) is not dict and not isinstance(frame, Mapping):  # quick: most are dicts
         raise UsageError(
             f"frame {number}: got {type(frame).__name__}, expected a dict with a value for each feature"
         )
@@ -103,7 +110,8 @@ def _task_of(frame: Mapping[str, Any], task: str | None, number: int) -> str:
     if not isinstance(given, str):
         found = "missing" if given is None else f"of type {type(given).__name__}"
         raise UsageError(f"frame {number}: the task is {found}, expected a string: task=…")
-    require_text(given, f"frame {number}, task")
+    if not given.isascii():
+        require_text(given, f"frame {number}, task")
     return given
 
 
@@ -117,6 +125,16 @@ def _checker(feature: Feature) -> Checker:
     if feature.dtype == "string":
         return _checked_string
     return _language_checker(feature)
+
+
+def _usual(feature: Feature) -> tuple[tuple[int, ...] | None, np.dtype[Any] | None, bool]:
+    """Shape and dtype of arrays that are right as they are, and whether their values must be finite."""
+    if feature.is_camera:
+        return ImageChecker(feature).stored_shape, np.dtype(np.uint8), False
+    if feature.is_numeric:
+        dtype = np.dtype(feature.dtype)
+        return feature.shape or (1,), dtype, dtype.kind == "f"
+    return None, None, False
 
 
 def _video_checker(images: ImageChecker) -> Checker:

@@ -77,7 +77,7 @@ class ImageChecker:
         self._first = (self.channels, self.height, self.width)
         self._plain = (self.height, self.width)
         stored = not self.depth and not (self._video and self.channels == 1)
-        self._quick = self._last if stored else None
+        self.stored_shape = self._last if stored else None
         """The shape of a frame that is stored as it is, if it has bytes."""
         self.expected = (
             f"{list(self._last)} or {list(self._first)}, "
@@ -94,8 +94,6 @@ class ImageChecker:
         Raises:
             UsageError: it has another shape or dtype, or values out of range.
         """
-        if type(value) is np.ndarray and value.shape == self._quick and value.dtype == np.uint8:
-            return value
         mode = getattr(value, "mode", None)
         if isinstance(mode, str) and not isinstance(value, np.ndarray) and mode not in _PLAIN_MODES:
             raise UsageError(

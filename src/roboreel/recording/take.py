@@ -25,6 +25,7 @@ from roboreel.writing.recording_folder import RecordingFolder
 
 _ROWS, _REASON = "rows.parquet", "reason.json"
 _TOLERANCE_S = 1e-3
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Take:
@@ -53,6 +54,7 @@ class Take:
         self._columns: dict[str, RowColumn] = {
             name: row_column(f) for name, f in own.items() if not f.is_camera
         }
+        self._fills = not {SOURCE_TIMESTAMP, INTERVENTION, FRAME_REPEATED}.isdisjoint(own)
         self._cameras, self._folder, self._fps = cameras, folder, fps
         names = [name for name, f in own.items() if f.is_camera]
         self.gaps = Gaps(0 if gap_frames is None else gap_frames, names)
@@ -86,7 +88,9 @@ class Take:
         rows = len(self.tasks)
         require_frame(frame, rows)
         missing = self.gaps.missing(frame)
-        own = self._own_values(frame, missing, intervention)
+        own = _NOTHING
+        if self._fills or intervention or frame.get(TIMESTAMP) is not None:
+            own = self._own_values(frame, missing, intervention)
         checked = self._checker.checked(frame, number=rows, task=task, own=own, may_lack=missing)
         try:
             if missing:
