@@ -19,7 +19,7 @@ def h264_config(config: bytes) -> tuple[int, list[bytes]]:
     length = (config[_H264_HEAD - 1] & 3) + 1
     units: list[bytes] = []
     at = _H264_HEAD
-    for mask in (0x1F, 0xFF):
+    for mask in (0x1F, 0xFF):  # SPS are counted in 5 bits, PPS in 8
         count = config[at] & mask if at < len(config) else 0
         found, at = _counted(config, at + 1, count)
         units += found
@@ -40,6 +40,7 @@ def hevc_config(config: bytes) -> tuple[int, list[bytes]]:
     units: list[bytes] = []
     at = _HEVC_HEAD + 1
     for _ in range(config[_HEVC_HEAD] if len(config) > _HEVC_HEAD else 0):
+        # an array: the type of its units in one byte, their number in two
         found, at = _counted(config, at + 3, int.from_bytes(config[at + 1 : at + 3], "big"))
         units += found
     return length, [unit for unit in units if len(unit) > 2]

@@ -52,6 +52,7 @@ def _needed(kind: str, data: bytes) -> bytes:
     """A box's payload without descriptive parts: bit rates, padding, an encoder's name and settings."""
     if kind == "avcC":
         length, units = h264_config(data)
+        # profile, constraints and level; then what units are read with
         return data[1:4] + bytes([length]) + _joined(unit.rstrip(b"\0") for unit in units)
     if kind == "hvcC":
         length, units = hevc_config(data)

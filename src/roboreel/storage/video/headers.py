@@ -23,7 +23,9 @@ _MOST_BYTES = 1 << 16
 """Bytes of a packet to search for MPEG-4's first picture, and bytes of a set to compare."""
 _BLOCK_BYTES = 1 << 10
 _SLICE_BYTES, _KEY_BYTES = 64, 128
+# SPS, PPS, SPS extension, subset SPS; VPS, SPS, PPS
 _H264_SETS, _HEVC_SETS = (7, 8, 13, 15), (32, 33, 34)
+# sequence header; frame header, tile group, frame
 _AV1_SEQUENCE, _AV1_FRAMES = 1, (3, 4, 6)
 _MPEG4_VISUAL = 0x20
 

@@ -64,10 +64,12 @@ def movie_box(
         full_box("stsz", 0, 0, struct.pack(">II", 0, packets), size.astype(">u4").tobytes()),
         _numbers("co64", chunk_at, ">u8") if far else _numbers("stco", chunk_at),
     )
+    # flag 1: the packets are in this file
     reference = box("dinf", full_box("dref", 0, 0, struct.pack(">I", 1), full_box("url ", 0, 1)))
     information = box("minf", full_box("vmhd", 0, 1, bytes(8)), reference, samples)
     media = box(
         "mdia",
+        # 0x55C4: the language is "und"
         full_box("mdhd", 1, 0, struct.pack(">QQIQHH", 0, 0, scale, duration, 0x55C4, 0)),
         full_box("hdlr", 0, 0, struct.pack(">I4s12x", 0, b"vide"), b"VideoHandler\0"),
         information,
@@ -91,6 +93,7 @@ def _mvhd(scale: int, duration: int) -> bytes:
 def _tkhd(entry: SampleEntry, duration: int) -> bytes:
     fixed = struct.pack(">QQI4xQ8xHHHH", 0, 0, 1, duration, 0, 0, 0, 0)
     dimensions = struct.pack(">II", entry.width << 16, entry.height << 16)
+    # flags: enabled, part of the presentation; sides are 16.16 fixed-point numbers
     return full_box("tkhd", 1, 3, fixed, entry.matrix, dimensions)
 
 

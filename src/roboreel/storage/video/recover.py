@@ -197,6 +197,7 @@ def _first_of_hevc(head: bytes) -> bool:
 
 def _opens(codec: str, first: int) -> bool:
     """True for units that come before a frame: delimiters, parameter sets, messages."""
+    # H.264 7.4.1.2.3, H.265 7.4.2.4.4
     if codec == "h264":
         return first & 0x1F in (6, 7, 8, 9, 14, 15)
     return first >> 1 & 0x3F in (32, 33, 34, 35, 39)
@@ -218,7 +219,7 @@ def _av1_packets(
             yield begin, at - begin, key
             begin, key, shown = at, False, False
         if kind in (_FRAME, _FRAME_HEADER) and payload < len(head):
-            flags = head[payload]
+            flags = head[payload]  # show_existing_frame, frame_type (2 bits), show_frame (5.9.2)
             shown = shown or bool(flags & 0x80) or bool(flags & 0x10)
             key = key or flags & 0xF0 == 0x10
         at += size

@@ -185,20 +185,19 @@ def _h264_counts(
     of_frame = {number: _second_number(data) for number, data in parameters.items()}
 
     def frame(unit: bytes) -> _CodedFrame:
-        # slice header (7.3.3): first macroblock, type, number of the PPS, …
-        bits = Bits(unit[1:])
-        bits.golomb()
-        bits.golomb()
+        bits = Bits(unit[1:])  # a slice header (7.3.3)
+        bits.golomb()  # first_mb_in_slice
+        bits.golomb()  # slice_type
         sequence = own[of_frame[bits.golomb()]]
         if sequence.bits is None:
             raise ValueError("counts that no slice has")
-        bits.take(2 if sequence.planes else 0)
-        bits.take(sequence.frame_bits)
-        if sequence.fields and bits.take(1):
-            bits.take(1)
+        bits.take(2 if sequence.planes else 0)  # colour_plane_id
+        bits.take(sequence.frame_bits)  # frame_num
+        if sequence.fields and bits.take(1):  # field_pic_flag
+            bits.take(1)  # bottom_field_flag
         resets = unit[0] & 0x1F == 5
         if resets:
-            bits.golomb()
+            bits.golomb()  # idr_pic_id
         return _CodedFrame(resets, bool(unit[0] & 0x60), bits.take(sequence.bits))
 
     widths = {found.bits for found in own.values() if found.bits is not None}
@@ -218,32 +217,32 @@ def _h264_sequence(data: bytes) -> _H264Sequence:
     """The fields of an SPS that describe slices (7.3.2.1.1)."""
     bits = Bits(data)
     profile = bits.take(8)
-    bits.take(16)
-    bits.golomb()
+    bits.take(16)  # constraint flags, level_idc
+    bits.golomb()  # seq_parameter_set_id
     planes = False
     if profile in _WITH_FORMAT:
         chroma = bits.golomb()
         planes = chroma == 3 and bool(bits.take(1))
-        bits.golomb()
-        bits.golomb()
-        bits.take(1)
-        if bits.take(1):
+        bits.golomb()  # bit_depth_luma_minus8
+        bits.golomb()  # bit_depth_chroma_minus8
+        bits.take(1)  # qpprime_y_zero_transform_bypass_flag
+        if bits.take(1):  # seq_scaling_matrix_present_flag
             for number in range(12 if chroma == 3 else 8):
                 if bits.take(1):
                     _skip_scaling(bits, 16 if number < 6 else 64)
     frame_bits = bits.golomb() + 4
-    kind = bits.golomb()
+    kind = bits.golomb()  # pic_order_cnt_type
     count_bits = bits.golomb() + 4 if kind == 0 else None
     if kind == 1:
-        bits.take(1)
-        bits.golomb()
-        bits.golomb()
+        bits.take(1)  # delta_pic_order_always_zero_flag
+        bits.golomb()  # offset_for_non_ref_pic
+        bits.golomb()  # offset_for_top_to_bottom_field
         for _ in range(bits.golomb()):
-            bits.golomb()
-    bits.golomb()
-    bits.take(1)
-    bits.golomb()
-    bits.golomb()
+            bits.golomb()  # offset_for_ref_frame
+    bits.golomb()  # max_num_ref_frames
+    bits.take(1)  # gaps_in_frame_num_value_allowed_flag
+    bits.golomb()  # pic_width_in_mbs_minus1
+    bits.golomb()  # pic_height_in_map_units_minus1
     return _H264Sequence(count_bits, frame_bits, planes, not bits.take(1))
 
 
@@ -279,13 +278,13 @@ def _hevc_counts(
 
     def frame(unit: bytes) -> _CodedFrame:
         kind, bits = unit[0] >> 1 & 0x3F, Bits(unit[2:])
-        bits.take(2 if 16 <= kind <= 23 else 1)
+        bits.take(2 if 16 <= kind <= 23 else 1)  # IRAP pictures have no_output_of_prior_pics_flag
         sequence, output_flag, extra = parameters[bits.golomb()]
         width, planes, _ = sequences[sequence]
         if kind in (19, 20):
             return _CodedFrame(True, True, 0)
         bits.take(extra)
-        bits.golomb()
+        bits.golomb()  # slice_type
         bits.take((1 if output_flag else 0) + (2 if planes else 0))
         # the counts of later pictures are relative to reference pictures of the lowest temporal layer
         reference = unit[1] & 7 == 1 and not (kind < 16 and kind % 2 == 0) and not 6 <= kind <= 9
@@ -298,50 +297,51 @@ def _hevc_sequence(data: bytes) -> tuple[int, bool, bool]:
     """(bits of a picture's count, separate planes, frames are reordered) of an SPS (7.3.2.2)."""
     bits = Bits(data)
     layers = skip_hevc_profile(bits)
-    bits.golomb()
+    bits.golomb()  # sps_seq_parameter_set_id
     planes = bits.golomb() == 3 and bool(bits.take(1))
-    bits.golomb()
-    bits.golomb()
-    if bits.take(1):
+    bits.golomb()  # pic_width_in_luma_samples
+    bits.golomb()  # pic_height_in_luma_samples
+    if bits.take(1):  # conformance_window_flag
         for _ in range(4):
             bits.golomb()
-    bits.golomb()
-    bits.golomb()
+    bits.golomb()  # bit_depth_luma_minus8
+    bits.golomb()  # bit_depth_chroma_minus8
     count_bits = bits.golomb() + 4
     reordered = 0
     for _ in range(layers + 1 if bits.take(1) else 1):
-        bits.golomb()
+        bits.golomb()  # sps_max_dec_pic_buffering_minus1
         reordered = bits.golomb()
-        bits.golomb()
+        bits.golomb()  # sps_max_latency_increase_plus1
     return count_bits, planes, reordered > 0
 
 
 def _hevc_parameters(data: bytes) -> tuple[int, bool, int]:
     """(number of its SPS, slices have an output flag, extra slice header bits) of a PPS."""
     bits = Bits(data)
-    bits.golomb()
+    bits.golomb()  # pps_pic_parameter_set_id
     sequence = bits.golomb()
-    bits.take(1)
+    bits.take(1)  # dependent_slice_segments_enabled_flag
     return sequence, bool(bits.take(1)), bits.take(3)
 
 
 def _mpeg4(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
     if all(_has_low_delay(data) for data in _of_kind(sets, _MPEG4_LAYER).values()):
         return False
+    # vop_coding_type 2: a B-VOP
     return any(unit[0] >> 6 == 2 for unit in _slices(codec, packets))
 
 
 def _has_low_delay(data: bytes) -> bool:
     """True where a video object layer says that it has no B-VOPs (ISO/IEC 14496-2, 6.2.3)."""
     bits = Bits(data)
-    bits.take(1 + 8)
-    if bits.take(1):
+    bits.take(1 + 8)  # random_accessible_vol, video_object_type_indication
+    if bits.take(1):  # is_object_layer_identifier
         bits.take(4 + 3)
-    if bits.take(4) == 15:
+    if bits.take(4) == 15:  # aspect_ratio_info: an own ratio follows
         bits.take(16)
-    if not bits.take(1):
+    if not bits.take(1):  # vol_control_parameters
         return False
-    bits.take(2)
+    bits.take(2)  # chroma_format
     return bool(bits.take(1))
 
 

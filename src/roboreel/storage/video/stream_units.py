@@ -89,6 +89,7 @@ class Av1Units:
                 sets.append(unit)
             elif kind in (_AV1_HEADER, _AV1_FRAME):
                 head = _payload(unit)[:1]
+                # show_existing_frame, frame_type (2 bits, 0: a key frame), show_frame (5.9.2)
                 shown = bool(head) and bool(head[0] & 0x80 or head[0] & 0x10)
                 if first:
                     keyframe, first = bool(head) and head[0] >> 4 & 0x0F == 1, False
