@@ -37,6 +37,11 @@ def remedy(features: Iterable[str]) -> str:
     return f"{RECOMPUTE}: 'roboreel stats DST --recompute --features {names} --in-place'"
 
 
+def with_result(action: str, out: str) -> str:
+    """An action whose command from `remedy` names the result, in place of `DST`."""
+    return action.replace("'roboreel stats DST ", f"'roboreel stats {quote(out)} ")
+
+
 WRAPPED = Cause("squares of 8-bit pixels overflowed at 256", "a bug of lerobot 0.4.0 to 0.5.1")
 CANCELLED = Cause("rounded by computing E[x²] − E[x]² in float32", "as lerobot does since 0.4.0")
 SUMMED = Cause("summed over all pixels in float32", "as lerobot does since 0.4.0")
