@@ -228,6 +228,8 @@ def main() -> int:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.work is not None:
+        options.work.mkdir(parents=True, exist_ok=True)
     before = os.getloadavg()
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         runs = measured(options, Path(folder))

@@ -106,6 +106,8 @@ LAZY_IMPORTS = {
     "roboreel.ray.episode_datasource": "imports ray: extra `ray`",
     "roboreel.ray.episode_datasink": "imports ray: extra `ray`",
     "rich": "only where a bar is drawn",
+    "roboreel.recording.recorder": "only a dataset that records needs it: 100 modules and 4 MB",
+    "roboreel.ops.inputs": 'only `vcodec="auto"` asks which encoders work',
 }
 """What a function may import on its own, and why."""
 

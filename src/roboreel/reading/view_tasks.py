@@ -78,7 +78,8 @@ class ViewTasks:
         found = np.zeros(len(self._view.slices), dtype=np.int64)
         slices = self._view.slices
         for number, source in enumerate(self._sources):
-            of_text = {text: index for index, text in source.tasks.items()}
+            # of equal texts the first counts, as where the view is written
+            of_text = {text: index for index, text in reversed([*source.tasks.items()])}
             lists: list[list[str]] = source.dataset.episodes[TASKS].to_pylist()
             first = [of_text.get(own[0], 0) if own else 0 for own in lists]
             here = slices.source == number

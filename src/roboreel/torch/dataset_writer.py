@@ -6,16 +6,18 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roboreel.errors import RunError, UsageError
 from roboreel.format.readable import LANGUAGE
-from roboreel.recording.recorder import Recorder
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.errors import ArgumentError, ReadOnlyError, RecordingError
 from roboreel.torch.recording.episode_buffer import Buffer, ShownEpisode, frames_of, new_buffer
 from roboreel.torch.recording.frame_validation import validate_episode_buffer, validate_frame
 from roboreel.torch.recording.recording_options import RecordingOptions
+
+if TYPE_CHECKING:
+    from roboreel.recording.recorder import Recorder
 
 
 class DatasetWriter:
@@ -207,6 +209,8 @@ class DatasetWriter:
 def _recorder(
     meta: LeRobotDatasetMetadata, root: str | os.PathLike[str], options: RecordingOptions
 ) -> Recorder:
+    from roboreel.recording.recorder import Recorder  # large: whoever only reads does not need it
+
     options.require_same_scale(meta.features)
     return Recorder.resume(
         root,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 import roboreel
 from roboreel.testing import Camera, make_dataset, read_numbers
-from tests.mutate import edit_info, set_column
+from tests.mutate import drop_columns, edit_info, set_column
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 SMALL = {TOP: Camera(height=32)}
@@ -98,3 +99,18 @@ def test_episodes_whose_frames_overlap_are_refused(tmp_path: Path) -> None:
     for item in (3, 4):
         with pytest.raises(roboreel.DatasetError, match="overlap another episode"):
             reader[item]
+
+
+def test_of_equal_tasks_the_first_is_read_as_it_is_written(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "a", episodes=(4, 3), cameras={}, version="v2.1")
+    for table in (root / "data").rglob("*.parquet"):
+        drop_columns(table, "task_index")
+    listed = (root / "meta/tasks.jsonl").read_text().splitlines()
+    again = {**json.loads(listed[0]), "task_index": len(listed)}
+    (root / "meta/tasks.jsonl").write_text("\n".join([*listed, json.dumps(again)]) + "\n")
+    dataset = roboreel.open(root)
+    found = roboreel.reader(dataset)[:]["task_index"]
+    assert found[0] == 0
+    assert np.array_equal(
+        found, roboreel.reader(written(dataset.keep([0, 1]), tmp_path / "out"))[:]["task_index"]
+    )

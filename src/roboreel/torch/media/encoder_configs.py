@@ -12,7 +12,6 @@ import numpy.typing as npt
 from roboreel.errors import UsageError, VideoError
 from roboreel.format.depth import CODES, DepthScale
 from roboreel.format.encoding import HARDWARE, SOFTWARE, Encoding, channels, encoder_name
-from roboreel.ops.inputs import hardware_encoder_that_works
 from roboreel.storage.video.encoders import available, require_format
 from roboreel.torch.constants import DEPTH_METER_UNIT, DEPTH_MILLIMETER_UNIT
 from roboreel.torch.errors import ArgumentError
@@ -135,6 +134,8 @@ class VideoEncoderConfig:
                 f"vcodec is '{self.vcodec}', expected one of {', '.join(sorted(VALID_VIDEO_CODECS))}"
             )
         if self.vcodec == "auto":
+            from roboreel.ops.inputs import hardware_encoder_that_works  # only `auto` asks for it
+
             self.vcodec = hardware_encoder_that_works()
 
     def validate(self) -> None:
