@@ -88,6 +88,7 @@ def test_without_torch_one_error_names_the_extra(line: str) -> None:
         ("consolidate", "save_episode writes complete episodes"),
         ("encode_videos", "leave this call out"),
         ("stats", "dataset.meta.stats"),
+        ("filter", "rows are in dataset.hf_dataset"),
     ],
 )
 def test_old_attributes_of_datasets(dataset: LeRobotDataset, name: str, message: str) -> None:

@@ -21,6 +21,10 @@ _SAVED = (
 )
 
 OF_DATASETS = {
+    **dict.fromkeys(
+        ("column_names", "filter", "map", "select", "shuffle", "to_pandas", "train_test_split"),
+        "rows are in dataset.hf_dataset. Choose episodes with LeRobotDataset(…, episodes=[0, 1])",
+    ),
     "batch_encode_videos": _V2_DATASET,
     "consolidate": _SAVED,
     "encode_episode_videos": _V2_DATASET,
