@@ -120,7 +120,8 @@ def _check(
         except StorageError:
             raise error from None
         files = len(root.list())
-        problem = Problem(rule="document.readable", severity="error", message=str(error))
+        said = str(error).removeprefix(f"'{os.fspath(location)}': ")  # the report names the dataset
+        problem = Problem(rule="document.readable", severity="error", message=said)
         found = error.problems if isinstance(error, DatasetError) else [problem]
         return _report(root.url, None, found, files=files)
     return _checked(opened, how)

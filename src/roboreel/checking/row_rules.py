@@ -54,8 +54,8 @@ def _check_timestamps(dataset: Dataset, inventory: Inventory, problems: Problems
         far = f"up to {error:.4g} s" if np.isfinite(error) else "infinitely far"
         message = f"the timestamps are {far} away from k / fps (k: frame number)"
         action = (
-            f"k / fps is written, and the recorded times go to the column '{SOURCE_TIMESTAMP}';"
-            ' timestamps="keep" leaves them as they are'
+            f'timestamps="regular" writes k / fps and keeps the recorded times in the column'
+            f" '{SOURCE_TIMESTAMP}', as a conversion to another version does"
         )
         problems.add(
             "table.timestamps",

@@ -29,7 +29,7 @@ from roboreel.cli.shared.shared_options import (
 )
 from roboreel.cli.shared.stopping import stoppable
 from roboreel.cli.text.output import emit_json, heading, say, table
-from roboreel.dataset.open import GIVE_FOLDER
+from roboreel.dataset.open import GIVE_FOLDER, datasets_inside
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, counted
 from roboreel.executors.worker_options import WorkerOptions
@@ -123,7 +123,14 @@ def show_report(report: CheckReport, form: Form, where: str = "") -> None:
     if form != "quiet":
         if report.repairs and not is_view_file(report.path) and _is_here(report):
             _show_repairs(report)
+        elif inner := _datasets_inside(report):
+            heading(f"to check them: {shlex.join(['roboreel', 'check', *inner])}")
         say(_summary(report))
+
+
+def _datasets_inside(report: CheckReport) -> list[str]:
+    absent = any(one.path == INFO and one.rule == "document.missing" for one in report.problems)
+    return datasets_inside(report.path) if absent else []
 
 
 def _is_here(report: CheckReport) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from statistics import median
 from typing import Annotated
 
 import typer
 
+from roboreel.cli.failures.advice import MisplacedWordsError
+from roboreel.cli.shared.choosing import described_episodes, show_described
 from roboreel.cli.shared.opening import opened_source
 from roboreel.cli.shared.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared.shared_options import (
@@ -24,8 +28,9 @@ from roboreel.cli.text.output import heading, problems, say, table
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.pull_record import PullRecord, record_among
 from roboreel.edit.view import View
-from roboreel.errors import counted
+from roboreel.errors import UsageError, counted
 from roboreel.format.model import LENGTH
+from roboreel.hub.open_reference import is_here
 from roboreel.summary.words import human_bytes
 from roboreel.types import Json
 
@@ -41,6 +46,12 @@ def info(
             help="List the uid of each episode, and the dataset and rows it comes from.",
         ),
     ] = False,
+    episodes: Annotated[
+        bool,
+        typer.Option(
+            "--episodes", help="List the episodes: number, frames, length in seconds, tasks."
+        ),
+    ] = False,
     follow_links: FollowLinksOption = False,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
@@ -51,23 +62,35 @@ def info(
 
     Examples:
         roboreel info my_dataset
+        roboreel info my_dataset --episodes
         roboreel info sessions/* --json
     """
     form = form_of(as_json=as_json)
+    if episodes:
+        _refuse_numbers(sources)
+    if episodes and lineage:
+        raise UsageError("--episodes and --lineage print different lists: give one of them")
 
     def look(source: str) -> Seen:
         with stoppable():
             found = opened_source(source, follow_links=follow_links, needs="documents")
+            if episodes:
+                rows = described_episodes(found.as_view(), "episodes")
             view = found.as_view() if lineage else None
             if view is not None:
                 document = describe_lineage(view)
         if form == "json":
-            if view is None:
+            if episodes:
+                document = {"path": source, "episodes": rows}
+            elif view is None:
                 document = (
                     describe_view(found, source) if isinstance(found, View) else describe(found)
                 )
             return Seen(document)
-        if view is not None:
+        if episodes:
+            heading(source)
+            show_described(rows)
+        elif view is not None:
             show_lineage(view)
         elif isinstance(found, View):
             show_view(found, source)
@@ -76,6 +99,15 @@ def info(
         return Seen(None)
 
     see_each(sources, form, look)
+
+
+def _refuse_numbers(sources: Sequence[str]) -> None:
+    """Refuse numbers after `--episodes`, which chooses episodes in other commands."""
+    numbers = [word for word in sources[1:] if re.fullmatch(r"[\d:,]+", word)]
+    if numbers := [word for word in numbers if not is_here(word)]:
+        raise MisplacedWordsError(
+            "--episodes lists all episodes here, and takes no numbers", dict.fromkeys(numbers, ())
+        )
 
 
 def show(dataset: Dataset) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from roboreel.checking.stats_report import StatsDifference, StatsReport
+from roboreel.cli.failures.advice import MisplacedWordsError
 from roboreel.cli.shared.progress import progress_shown
 from roboreel.cli.shared.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared.shared_options import Form, choices
@@ -16,8 +17,9 @@ from roboreel.cli.shared.writing import Writing, only_prints, writes
 from roboreel.cli.text.output import heading, problems, say, tell, wide_table
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
-from roboreel.errors import UsageError, counted
+from roboreel.errors import UsageError, counted, listed
 from roboreel.format.feature import Feature
+from roboreel.hub.open_reference import is_here
 from roboreel.ops.check_stats import check_stats
 from roboreel.stats.feature_stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
 from roboreel.stats.sampling import StatsProfile
@@ -52,7 +54,7 @@ def stats(
     features: Annotated[
         str | None,
         typer.Option(
-            "--features", metavar="A,B", help="With --recompute: recompute only these features."
+            "--features", metavar="A,B", help="Show, check or recompute only these features."
         ),
     ] = None,
     relative: Annotated[
@@ -119,8 +121,10 @@ def stats(
         raise UsageError(
             "--check compares statistics and --recompute writes them: give only one of them"
         )
+    chosen = [*(feature or []), *_listed(features)] or None
+    if len(sources) > 1:
+        _refuse_features(sources, options)
     if recompute:
-        chosen = [*(feature or []), *_listed(features)] or None
         how: CameraChoice = cameras or "sample"
         kept = tuple(_listed(exclude))
         of = RelativeActions(chunk=chunk, kept=kept) if relative else None
@@ -138,18 +142,14 @@ def stats(
         raise UsageError(
             "--relative-actions, --quantiles and --like need --recompute: add it, or leave them out"
         )
-    if features is not None:
-        raise UsageError(
-            "--features needs --recompute; to choose which features to show, use --feature NAME"
-        )
     only_prints(options, [], "--recompute")
     if cameras is not None and not check:
         raise UsageError("--cameras needs --check or --recompute: add one of them, or leave it out")
 
     def look(source: str) -> Seen:
         if check:
-            return _checked(source, options, feature, cameras or "none")
-        return _shown(source, options, feature)
+            return _checked(source, options, chosen, cameras or "none")
+        return _shown(source, options, chosen)
 
     see_each(sources, options.form, look)
 
@@ -171,6 +171,21 @@ def _shares(text: str | None) -> list[float]:
         raise UsageError(
             f"--quantiles '{text}': expected numbers from 0 to 1, such as 0.05,0.95"
         ) from None
+
+
+def _refuse_features(sources: Sequence[str], options: Writing) -> None:
+    """Refuse features of the first dataset that were typed as if they were datasets."""
+    words = [word for word in sources[1:] if "/" not in word and not is_here(word)]
+    if not words:
+        return
+    known = [*options.opened(sources[0], needs="documents").features]
+    whole = {word: [one for one in known if f".{one}".endswith(f".{word}")] for word in words}
+    found = {word: names[0] for word, names in whole.items() if names}
+    if found:
+        raise MisplacedWordsError(
+            f"no dataset, but a feature of '{sources[0]}': {listed([*found])}",
+            {word: ["--feature", name] for word, name in found.items()},
+        )
 
 
 def _shown(source: str, options: Writing, features: Sequence[str] | None) -> Seen:

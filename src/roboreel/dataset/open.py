@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from roboreel.dataset.file_names import holds
 from roboreel.dataset.opened_cache import OpenedDocuments, opened_cache
 from roboreel.dataset.pull_record import record_among
 from roboreel.dataset.view_file import refuse_view
-from roboreel.errors import DatasetError, Problem, StorageError
+from roboreel.errors import DatasetError, Problem, StorageError, listed
 from roboreel.format import v2, v30
 from roboreel.format.info import FROM_V1, V1_INFO, parse_info, unknown_version
 from roboreel.format.model import EPISODE, INFO, Info, Model, video_path
@@ -34,6 +34,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import open_root
 from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.originals import name_before
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.staging.staging import moved_original
 from roboreel.storage.tables.tables import read_table
@@ -66,7 +67,33 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     """
     refuse_view(location)
     _refuse_moved(location)
-    return dataset_below(open_root(location, follow_links=follow_links))
+    root = open_root(location, follow_links=follow_links)
+    try:
+        return dataset_below(root)
+    except (DatasetError, StorageError) as error:  # the command may have named several datasets
+        said, name = str(error), os.fspath(location)
+        if name not in said and root.url not in said:
+            error.args = (f"'{name}': {said}",)
+        raise
+
+
+def datasets_inside(location: str | os.PathLike[str]) -> list[str]:
+    """The paths of the datasets inside a folder that is none itself, in order; empty where it is one.
+
+    Raises:
+        StorageError: there is no such folder.
+    """
+    files = open_root(location).listing().files
+    folder = os.path.normpath(location)
+    found = [] if INFO in files else _inside(files)
+    return found if folder == os.curdir else [os.path.join(folder, name) for name in found]
+
+
+def _inside(files: Iterable[str]) -> list[str]:
+    """The folders of datasets among these files, without hidden ones and kept originals."""
+    inner = {name.removesuffix(f"/{INFO}") for name in files if name.endswith(f"/{INFO}")}
+    kept = {name for name in inner if name_before(os.path.basename(name)) is not None}
+    return sorted(name for name in inner - kept if "/." not in f"/{name}")
 
 
 def dataset_below(root: Root, *, known: EpisodeParts | None = None) -> Dataset:
@@ -192,9 +219,11 @@ def _documents(files: tuple[str, ...]) -> list[str]:
 
 
 def _no_info(root: Root, files: tuple[str, ...]) -> Problem:
-    inner = sorted({name[: -len(INFO) - 1] for name in files if name.endswith(f"/{INFO}")})
+    inner = _inside(files)
     action = GIVE_FOLDER
-    if inner:
+    if len(inner) > 1:
+        action = f"give one of the datasets inside it: {listed(inner)}"
+    elif inner:
         action = f"did you mean '{inner[0]}' inside it?"
     elif above := _dataset_above(root):
         action = f"it is a part of the dataset '{above}': give that folder"

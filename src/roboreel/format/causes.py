@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 
+from roboreel.errors import Problem
 from roboreel.format.version import FormatVersion
 
 
@@ -29,17 +30,29 @@ class Cause:
 
 
 RECOMPUTE = "recompute before training"
+_RECOMPUTE, _IN_PLACE = "roboreel stats DST --recompute", "--in-place'"
 
 
 def remedy(features: Iterable[str]) -> str:
-    """The command that fixes wrong statistics of these features in a result."""
+    """The command that fixes wrong statistics of these features in a result, which `naming` names."""
     names = quote(",".join(features))
-    return f"{RECOMPUTE}: 'roboreel stats DST --recompute --features {names} --in-place'"
+    return f"{RECOMPUTE}: '{_RECOMPUTE} --features {names} {_IN_PLACE}"
 
 
-def with_result(action: str, out: str) -> str:
-    """An action whose command from `remedy` names the result, in place of `DST`."""
-    return action.replace("'roboreel stats DST ", f"'roboreel stats {quote(out)} ")
+def naming(out: str | None, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems with the path of the result in the command of `remedy`; None leaves them as they are."""
+    return tuple(
+        one
+        if out is None or one.action is None or _RECOMPUTE not in one.action
+        else replace(one, action=_named(one.action, out))
+        for one in problems
+    )
+
+
+def _named(action: str, out: str) -> str:
+    if "://" in out:  # nothing is replaced at a URL
+        action = action.replace(_IN_PLACE, f"-o {quote(out.rstrip('/') + '_stats')}'")
+    return action.replace(_RECOMPUTE, _RECOMPUTE.replace("DST", quote(out)))
 
 
 WRAPPED = Cause("squares of 8-bit pixels overflowed at 256", "a bug of lerobot 0.4.0 to 0.5.1")

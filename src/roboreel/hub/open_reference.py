@@ -95,12 +95,13 @@ def local_copy(
     try:
         return pull_selection(reference, folder, choice).path
     except (HubError, MissingDependencyError) as error:
-        _refuse_missing_folder(text, error)
+        if record is None:
+            _say_no_folder(text, error)
         raise
 
 
-def _refuse_missing_folder(text: str, error: HubError | MissingDependencyError) -> None:
-    """Say first that there is no such folder if a reference is more likely a path.
+def _say_no_folder(text: str, error: HubError | MissingDependencyError) -> None:
+    """Say first that there is no such folder if a reference may be a path.
 
     Args:
         text: the reference, which is no existing path.
@@ -111,12 +112,15 @@ def _refuse_missing_folder(text: str, error: HubError | MissingDependencyError) 
     """
     if "@" in text or "://" in text:
         return
-    if os.path.isdir(local_path(text.partition("/")[0])):
-        raise MissingFileError(
-            f"'{text}': no such folder; nor is it a dataset on the Hub that can be fetched: {error}"
-        ) from error
-    if isinstance(error, MissingDependencyError):
-        error.args = (f"'{text}': no such folder, and {error}",)
+    parent_is_here = os.path.isdir(local_path(text.partition("/")[0]))
+    why = str(error).removeprefix(f"'{text}': ")
+    also = "; nor is it a dataset on the Hub that can be fetched:"
+    if isinstance(error, MissingDependencyError) and not parent_is_here:
+        also = ", and"
+    said = f"'{text}': no such folder{also} {why}"
+    if parent_is_here:
+        raise MissingFileError(said) from error
+    error.args = (said,)
 
 
 def _copy_without_record(reference: HubReference, folder: Path) -> str | Path | None:

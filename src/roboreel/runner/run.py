@@ -18,7 +18,7 @@ from roboreel.errors import (
 )
 from roboreel.executors.jobs import JobFailure
 from roboreel.executors.make_executor import Executor
-from roboreel.format.causes import with_result
+from roboreel.format.causes import naming
 from roboreel.parallel import stops_passed_over
 from roboreel.plan.plan import (
     CopyFile,
@@ -333,10 +333,7 @@ def _report(
         measured=sum(result.measured for result in done(MeasureCamera)),
         seconds=seconds,
         resumed=resumed,
-        problems=tuple(
-            replace(one, action=one.action and with_result(one.action, str(plan.out)))
-            for one in (*plan.problems, *problems)
-        ),
+        problems=naming(plan.out, (*plan.problems, *problems)),
         losses=plan.losses,
         trimmed=plan.trimmed,
         skipped=plan.skipped,

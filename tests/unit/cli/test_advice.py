@@ -59,6 +59,8 @@ TYPED = {
     "features SRC --remove top -o out": "features SRC --remove observation.images.top -o out",
     "features SRC --drop top -o out": "features SRC --remove top -o out",
     "stats SRC --feature state": "stats SRC --feature observation.state",
+    "stats SRC action": "stats SRC --feature action",
+    "stats SRC top action --check": "stats SRC --feature observation.images.top --feature action --check",
     "tasks SRC --rename old new -o out": "tasks SRC --replace old=new -o out",
     "convert SRC result": "convert SRC --to v3.0 -o result",
     "tasks SRC --replace old new -o out": "tasks SRC --replace old=new -o out",

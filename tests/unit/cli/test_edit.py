@@ -400,8 +400,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
 # printing
 
 PRINTS: dict[str, tuple[list[str], str, Any]] = {
-    "delete": (["delete"], "0  6 frames  pick up the red cube", ("episodes", 4)),
-    "keep": (["keep"], "2  1 frame", ("episodes", 4)),
+    "delete": (["delete"], "0  6 frames  0.2 s  pick up the red cube", ("episodes", 4)),
+    "keep": (["keep"], "2  1 frame  0.0 s", ("episodes", 4)),
     "split": (["split"], "4 episodes, 19 frames", ("episodes", 4)),
     "trim": (["trim"], "3  8 frames", ("episodes", 4)),
     "reorder": (["reorder"], "1  4 frames", ("episodes", 4)),

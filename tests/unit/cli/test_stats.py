@@ -98,7 +98,7 @@ def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path
     ("words", "says"),
     [
         (["--check", "--recompute"], "give only one of them"),
-        (["--features", "action"], "--features needs --recompute"),
+        (["--features", "action,nothing"], "no feature 'nothing'"),
         (["--cameras", "all"], "--cameras needs --check or --recompute"),
         (["--quantiles", "0.3"], "--relative-actions, --quantiles and --like need --recompute"),
         (["--recompute", "--quantiles", "5%", "-o", "x"], "--quantiles '5%': expected numbers"),
@@ -112,6 +112,15 @@ def test_what_makes_no_sense(roboreel: Roboreel, source: Path, words: list[str],
     done = roboreel("stats", source, *words)
     assert done.code == 2
     assert says in done.err
+
+
+def test_features_are_chosen_by_a_list_too(roboreel: Roboreel, source: Path) -> None:
+    done = roboreel("stats", source, "--features", f"action,{TOP}")
+    assert done.code == 0
+    assert [line for line in done.out.splitlines() if "value" in line and line[0] != " "] == [
+        line for line in done.out.splitlines() if line.startswith(("action", TOP))
+    ]
+    assert "observation.state" not in done.out
 
 
 def test_what_is_not_followed_of_a_release_is_said(

@@ -215,4 +215,5 @@ def test_tasks_and_episodes_are_listed_by_what_counts(command: Roboreel, torn: P
     first = json.loads(command("keep", torn, "--json").out)["episodes"][0]
     assert (first["tasks"], first["tasks_of_rows"]) == ([TASKS[1]], [TASKS[0]])
     first = json.loads(command("keep", torn, "--json", "--tasks-from", "rows").out)["episodes"][0]
+    assert first.pop("duration_s") == pytest.approx(LENGTHS[0] / 30, abs=1e-6)
     assert first == {"episode_index": 0, "length": LENGTHS[0], "tasks": [TASKS[0]]}

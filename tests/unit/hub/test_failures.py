@@ -257,8 +257,11 @@ def test_a_folder_that_does_not_exist_is_told_first_where_its_parent_does(
         FileNotFoundError, match=r"^'sessions/s99': no such folder; nor is it a dataset"
     ):
         roboreel.open("sessions/s99")
-    with pytest.raises(HubError, match="there is no dataset 'user/s99' on"):
-        roboreel.open("user/s99")
+    for name in ("user/s99", "user/s99@v2.1"):
+        with pytest.raises(HubError, match="there is no dataset 'user/s99") as absent:
+            roboreel.open(name)
+        told_first = str(absent.value).startswith("'user/s99': no such folder; nor is it a dataset")
+        assert told_first == ("@" not in name)
     hub.add("sessions/name", v21, tags=["v2.1"])
     assert roboreel.open("sessions/name").total_episodes == 4
 

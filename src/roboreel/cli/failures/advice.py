@@ -72,6 +72,15 @@ class AmbiguousError(UsageError):
         super().__init__(message)
 
 
+class MisplacedWordsError(UsageError):
+    """Arguments were typed that are meant as options."""
+
+    def __init__(self, message: str, meant: Mapping[str, Sequence[str]]) -> None:
+        """Name the words, and what to type for each."""
+        self.meant = meant
+        super().__init__(message)
+
+
 PAIRS = ("--rename", "--replace", "--map")
 """Options whose value is `OLD=NEW`."""
 

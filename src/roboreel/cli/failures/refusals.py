@@ -11,6 +11,7 @@ from roboreel.cli.failures.advice import (
     RESULTS,
     Advice,
     AmbiguousError,
+    MisplacedWordsError,
     NoOutputError,
     NoSourceError,
     example_source,
@@ -19,9 +20,16 @@ from roboreel.cli.failures.advice import (
     suggested_output,
     typed,
 )
-from roboreel.dataset.open import open_dataset
+from roboreel.cli.shared.several import SEVERAL
+from roboreel.dataset.open import datasets_inside, open_dataset
 from roboreel.edit.different_rates import DifferentRatesError
-from roboreel.errors import DatasetError, MissingDependencyError, RoboreelError, UsageError
+from roboreel.errors import (
+    DatasetError,
+    MissingDependencyError,
+    RoboreelError,
+    StorageError,
+    UsageError,
+)
 from roboreel.format.repairs import DROP_CAMERAS, SKIP
 
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
@@ -57,6 +65,8 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     if isinstance(error, AmbiguousError):
         for word, meaning in error.readings.items():
             yield typed(replaced(words, error.word, word)), meaning
+    elif isinstance(error, MisplacedWordsError):
+        yield typed(part for word in words for part in error.meant.get(word, [word])), ""
     elif isinstance(error, NoOutputError) and _is_output(words):
         yield typed([*words[:-1], "-o", words[-1]]), f"'{words[-1]}' does not exist"
     elif isinstance(error, NoOutputError):
@@ -80,8 +90,24 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
         for name in _near(absent[1]):
             yield typed(replaced(words, absent[1], name)), ""
-    elif isinstance(error, DatasetError) and _command(words) not in _JUDGES:
-        yield from _to_check(words)
+    elif isinstance(error, (DatasetError, StorageError)):
+        inner = [*_inside(words)]
+        yield from inner or (() if _command(words) in _JUDGES else _to_check(words))
+
+
+def _inside(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The arguments with the datasets inside a folder that is none itself."""
+    for at, word in enumerate(words[1:], start=1):
+        inner = datasets_inside(word) if os.path.isdir(word) else []
+        if inner and _command(words) in SEVERAL:
+            line = typed([*words[:at], *inner, *words[at + 1 :]])
+            if len(line) <= _LONGEST_LINE:
+                yield line, ""
+                return
+        for one in inner[:_SHOWN]:
+            yield from _short([*words[:at], one, *words[at + 1 :]])
+        if inner:
+            return
 
 
 def _to_check(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -16,11 +16,11 @@ from roboreel.cli.text.output import emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
-from roboreel.edit.tasks import TasksFrom, tasks_of_both
+from roboreel.edit.tasks import TasksFrom, tasks_of, tasks_of_both
 from roboreel.edit.view import Verbs, View
 from roboreel.errors import UsageError, counted
 from roboreel.format.model import EPISODE, LENGTH, TASKS
-from roboreel.types import Json
+from roboreel.types import JsonObject
 
 UidOption = Annotated[
     list[str] | None,
@@ -64,6 +64,7 @@ _CLOSED = re.compile(r"(\d+)\s*(?:-|\.\.)\s*(\d+)")
 _NAMED = 21
 """Numbers beyond the last episode that a range keeps, so that an error can name them."""
 _SHOWN_TASK = 60
+_OF_ROWS = "tasks_of_rows"
 
 
 def episodes_in(text: str, source: Verbs) -> list[int]:
@@ -185,34 +186,57 @@ def uids_in(strings: Sequence[str] | None) -> list[str] | None:
 
 def show_episodes(view: View, *, as_json: bool, tasks_from: TasksFrom | None = None) -> None:
     """List the episodes with their frames and tasks; show both if the rows have other tasks."""
-    both = tasks_of_both(view)
-    told = [by_rows if tasks_from == "rows" else own for own, by_rows in both]
-    asked = tasks_from is not None
-    others = [None if asked or set(b) <= set(a) else b for a, b in both]
-    numbers, lengths = view.numbers.tolist(), view.lengths.tolist()
-    rows = list(zip(numbers, lengths, told, others, strict=True))
+    rows = described_episodes(view, tasks_from)
     if as_json:
-        emit_json({"episodes": [_episode(*row) for row in rows]})
+        emit_json({"episodes": rows})
     else:
-        say(f"{counted(len(rows), 'episode')}, {counted(sum(lengths), 'frame')}")
-        table(
-            [
-                (str(n), counted(frames, "frame"), _task(own, other))
-                for n, frames, own, other in rows
-            ]
-        )
-    differing = sum(other is not None for other in others)
+        show_described(rows)
+    differing = sum(_OF_ROWS in row for row in rows)
     if differing:
         tell(
             f"warning: in {counted(differing, 'episode')} the episode list and the rows name different tasks"
         )
 
 
-def _episode(
-    number: int, frames: int, tasks: list[str], of_rows: list[str] | None
-) -> dict[str, Json]:
-    beside = {} if of_rows is None else {"tasks_of_rows": of_rows}
-    return {EPISODE: number, LENGTH: frames, TASKS: tasks, **beside}
+def described_episodes(view: View, tasks_from: TasksFrom | None = None) -> list[JsonObject]:
+    """The episodes as JSON objects; with `tasks_from="episodes"`, no rows are read."""
+    listed = tasks_from == "episodes"
+    both = [(own, own) for own in tasks_of(view)] if listed else tasks_of_both(view)
+    rates = [float(source.model.info.fps) for source in view.sources]
+    of_source, numbers, lengths = view.slices.source.tolist(), view.numbers, view.lengths.tolist()
+    return [
+        {
+            EPISODE: number,
+            LENGTH: frames,
+            "duration_s": round(frames / rates[source], 6),
+            TASKS: by_rows if tasks_from == "rows" else own,
+            **({} if tasks_from or set(by_rows) <= set(own) else {_OF_ROWS: by_rows}),
+        }
+        for number, frames, source, (own, by_rows) in zip(
+            numbers.tolist(), lengths, of_source, both, strict=True
+        )
+    ]
+
+
+def show_described(rows: Sequence[JsonObject]) -> None:
+    """Print a line per episode: its number, frames, length in seconds and tasks."""
+    frames = [row[LENGTH] for row in rows]
+    columns = [
+        [str(row[EPISODE]) for row in rows],
+        [counted(number, "frame") for number in frames],
+        [f"{row['duration_s']:.1f} s" for row in rows],
+    ]
+    widths = [max(map(len, column), default=0) for column in columns]
+    say(f"{counted(len(rows), 'episode')}, {counted(sum(frames), 'frame')}")
+    table(
+        [
+            (
+                *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)),
+                _task(row[TASKS], row.get(_OF_ROWS)),
+            )
+            for *cells, row in zip(*columns, rows, strict=True)
+        ]
+    )
 
 
 def _task(tasks: Sequence[str], of_rows: Sequence[str] | None) -> str:
