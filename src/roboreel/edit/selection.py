@@ -116,6 +116,22 @@ def whole_order(view: ViewData, order: Sequence[int]) -> Int64:
     return positions
 
 
+class FramesOutsideError(UsageError):
+    """Ranges of frames are not inside their episodes."""
+
+    def __init__(self, said: Mapping[int, str], others: Sequence[int]) -> None:
+        """Name the ranges.
+
+        Args:
+            said: what is wrong, by the number of the episode.
+            others: the episodes whose ranges are inside them.
+        """
+        self.outside, self.others = tuple(said), tuple(others)
+        more = len(said) - _SHOWN
+        shown = "; ".join([*said.values()][:_SHOWN])
+        super().__init__(shown + (f"; and {more} more" * (more > 0)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Spans:
     """Frames `[start, stop)` of some of a view's episodes; arrays are aligned."""
@@ -132,21 +148,20 @@ def spans_of(view: ViewData, frames: Mapping[int, FrameRange]) -> Spans:
     _require_own_rate(view)
     positions, lengths = view.positions(frames), view.lengths
     found = [_span(number, span) for number, span in frames.items()]
-    outside: list[str] = []
+    outside: dict[int, str] = {}
     cut: list[tuple[int, int, int]] = []
     for position, number, (start, stop) in zip(positions.tolist(), frames, found, strict=True):
         length = int(lengths[position])
         if not 0 <= start < (length if stop is None else stop) <= length:
             said = f"{start}:{'' if stop is None else stop}"
-            outside.append(
+            outside[number] = (
                 f"{said} is not a range of episode {number}, which has"
                 f" {counted(length, 'frame')} (0:{length})"
             )
         elif (start, stop) not in ((0, length), (0, None)):
             cut.append((position, start, END if stop is None else stop))
     if outside:
-        more = len(outside) - _SHOWN
-        raise UsageError("; ".join(outside[:_SHOWN]) + (f"; and {more} more" * (more > 0)))
+        raise FramesOutsideError(outside, [number for number in frames if number not in outside])
     return Spans(*np.array(cut, dtype=np.int64).reshape(-1, 3).T)
 
 

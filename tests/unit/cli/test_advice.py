@@ -245,3 +245,42 @@ def test_a_broken_episode_is_left_out_by_the_line_to_type(
     line = "roboreel convert bad --to v3.0 -o good --on-broken skip"
     assert told[-1] == f"  try: {line}   # leaves these episodes out"
     assert roboreel(*shlex.split(line)[1:]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "deleted"),
+    [
+        ("trim SRC --start 2f -o out", "trim SRC --start 2f -o out --episodes 0,1,3", "2"),
+        ("trim SRC --episodes 0:3 --end 5f -o out", "trim SRC --episodes 0 --end 5f -o out", "1,2"),
+        (
+            "trim SRC --episodes=2:4 --frames 2: -o out",
+            "trim SRC --episodes 3 --frames 2: -o out",
+            "2",
+        ),
+    ],
+)
+def test_episodes_too_short_to_trim_have_the_lines_to_type(
+    roboreel: Roboreel,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    kept: str,
+    deleted: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = roboreel(*shlex.split(typed.replace("SRC", str(source)))).err.splitlines()[1:]
+    lines = [line.removeprefix("  try: ").split("   # ")[0] for line in told]
+    assert lines == [
+        f"roboreel {kept.replace('SRC', str(source))}",
+        f"roboreel delete {source} --episodes {deleted} -o source_cleaned",
+    ]
+    for line in lines:
+        assert roboreel(*shlex.split(line)[1:]).code == 0
+
+
+def test_a_range_that_no_episode_has_gets_no_line(roboreel: Roboreel, source: Path) -> None:
+    assert "try: " not in roboreel("trim", source, "--start", "9f", "-o", "out").err
+    words = ["--episode", "2", "--frames", "3:5", "--episode", "0", "--frames", "0:2"]
+    (line,) = roboreel("trim", source, *words, "-o", "out").err.splitlines()[1:]
+    assert f"delete {source} --episodes 2 " in line

@@ -70,6 +70,18 @@ def test_irregular_timestamps_stay_where_asked(v21: Path, tmp_path: Path) -> Non
     assert faults(result, timestamp_error_s=1.0) == []
 
 
+def test_a_check_says_what_writing_does(v21: Path, tmp_path: Path) -> None:
+    _recorded(v21)
+    said = {one.action for one in roboreel.check(v21).problems if one.rule == "table.timestamps"}
+    assert [str(one).split(" writes")[0] for one in said] == ['timestamps="regular"']
+    kept = roboreel.write(roboreel.open(v21).keep([0]), out=tmp_path / "kept")
+    assert any("kept as they are" in str(one.action) for one in kept.problems)
+    view = roboreel.open(v21).keep([0])
+    roboreel.write(view, out=tmp_path / "regular", timestamps="regular")
+    assert faults(read(tmp_path / "regular")) == []
+    assert "source_timestamp" in read(tmp_path / "regular").episodes[0].rows.column_names
+
+
 def test_a_column_of_the_users_is_not_taken_for_the_kept_timestamps(
     v21: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, ranged
 from roboreel.hub.open_reference import is_here
 from roboreel.hub.pull import default_folder
 from roboreel.hub.reference import parse_reference
@@ -132,6 +132,12 @@ def typed(words: Iterable[str]) -> str:
 def _quoted(word: str) -> str:
     rest = word.removeprefix("~/")
     return shlex.quote(word) if rest in ("", word) else f"~/{shlex.quote(rest)}"
+
+
+def spelled(episodes: Iterable[int]) -> str:
+    """Episodes as `--episodes` takes them: `0:2,5`; empty if that would be long."""
+    text = ranged(episodes)
+    return "" if " and " in text else text.replace(", ", ",")
 
 
 def with_output(words: Sequence[str]) -> list[str]:

@@ -17,12 +17,15 @@ from roboreel.cli.failures.advice import (
     example_source,
     replaced,
     shortened,
+    spelled,
     suggested_output,
     typed,
+    with_output,
 )
 from roboreel.cli.shared.several import SEVERAL
 from roboreel.dataset.open import datasets_inside, open_dataset
 from roboreel.edit.different_rates import DifferentRatesError
+from roboreel.edit.selection import FramesOutsideError
 from roboreel.errors import (
     DatasetError,
     MissingDependencyError,
@@ -79,6 +82,8 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif isinstance(error, MissingDependencyError):
         for line in _INSTALL.findall(str(error)):
             yield line, ""
+    elif isinstance(error, FramesOutsideError):
+        yield from _elsewhere(words, error)
     elif isinstance(error, DifferentRatesError):
         yield from _short([*words, "--fps", str(error.rate)])
     elif 'pass on_broken="skip"' in str(error) or SKIP in str(error):
@@ -93,6 +98,26 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif isinstance(error, (DatasetError, StorageError)):
         inner = [*_inside(words)]
         yield from inner or (() if _command(words) in _JUDGES else _to_check(words))
+
+
+def _elsewhere(words: Sequence[str], error: FramesOutsideError) -> Iterator[tuple[str, str]]:
+    """The command for the other episodes, and what leaves these out first."""
+    named = f"episode {error.outside[0]}" if len(error.outside) == 1 else "these episodes"
+    others, outside = spelled(error.others), spelled(error.outside)
+    if others and not {"--episode", "--ranges"} & {*words}:
+        yield from _short(_replaced(words, "--episodes", others), f"keeps {named} whole")
+    if outside and error.others:
+        gone = ["delete", "--episodes", outside]
+        in_view = words[0] == "edit"
+        line = [*words[:2], *gone] if in_view else with_output([gone[0], words[1], *gone[1:]])
+        yield from _short(line, f"deletes {named}; then trim the result")
+
+
+def _replaced(words: Sequence[str], option: str, value: str) -> list[str]:
+    """The arguments with another value of an option, or with the option at the end."""
+    at = next((at for at, word in enumerate(words) if word.split("=")[0] == option), len(words))
+    after = words[at + (1 if at < len(words) and "=" in words[at] else 2) :]
+    return [*words[:at], option, value, *after]
 
 
 def _inside(words: Sequence[str]) -> Iterator[tuple[str, str]]:
