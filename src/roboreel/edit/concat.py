@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
 import pyarrow as pa
 
-from roboreel.edit.different_rates import DifferentRatesError
+from roboreel.edit.datasets_differ import DatasetsDifferError, DifferentRatesError, MergeWay
 from roboreel.edit.episode_slices import joined_slices
 from roboreel.edit.feature_mismatch import FeatureMismatch, differences, renames, widest
-from roboreel.edit.features import removed, renamed
+from roboreel.edit.features import features_of, removed, renamed
 from roboreel.edit.recipe import JoinedParts, Recipe
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.view_data import Source
 from roboreel.edit.write_options import names_in
 from roboreel.errors import UnknownNameError, UsageError, listed
-from roboreel.format.feature import Feature, arrow_type
+from roboreel.format.feature import INDEX_DTYPES, Feature, arrow_type
 from roboreel.format.model import with_features
 from roboreel.stats.sampling import SamplingProfile
 
@@ -51,7 +51,8 @@ def concat(
 
     Raises:
         DifferentRatesError: the frame rates differ.
-        UsageError: there are no parts, or they do not go together; names every difference.
+        DatasetsDifferError: the features differ; names every difference, and the arguments that work.
+        UsageError: there are no parts, or they do not go together.
     """
     if features not in get_args(FeaturePolicy):
         raise UsageError(
@@ -62,22 +63,19 @@ def concat(
     if not views:
         raise UsageError("there are no datasets to merge")
     _require_known(parts, rename or {})
-    rate = _rate_of(views)
+    rates = _rates_of(views)
     _require_one_form(views)
-    found = differences([source for view in views for source in view.sources])
+    found = differences(_sources(views))
+    if found and not _works(features, views, found):
+        robots = [source.model.info.robot_type for source in _sources(views)]
+        raise DatasetsDifferError(found, [*_ways(views)], rates=rates, robots=robots)
+    if len(rates) > 1:
+        raise DifferentRatesError(rates)
     if found and features == "common":
         views = [_common(view, found) for view in views]
-    elif found and features == "pad":
-        views = _padded(views, found)
     elif found:
-        lines = [f"\n  - {one}" for one in found]
-        same = renames([source for view in views for source in view.sources])
-        lines += [f'\nto take them as one camera: rename={{"{a}": "{b}"}}' for a, b in same.items()]
-        raise UsageError(
-            'the datasets do not have the same features: pass features="common" to keep what all have,'
-            f' features="pad" to fill the gaps with zeros, or rename features{"".join(lines)}'
-        )
-    view = _joined(views, rate)
+        views = _padded(views, found)
+    view = _joined(views, views[0].fps)
     own = names_in("allow_missing", allow_missing)
     allowed = own.union(*(one.options.allow_missing for one in views))
     return replace(
@@ -154,20 +152,59 @@ def _require_known(parts: Sequence[Verbs], rename: Mapping[str, str]) -> None:
         )
 
 
-def _rate_of(views: Sequence[View]) -> Fraction:
-    """The frame rate that all views have.
+def _sources(views: Sequence[View]) -> list[Source]:
+    return [source for view in views for source in view.sources]
 
-    Raises:
-        DifferentRatesError: they have different ones.
-    """
+
+def _rates_of(views: Sequence[View]) -> dict[Fraction, list[str]]:
+    """The datasets by frame rate."""
     # one dataset may be there twice, once resampled
     rates = [(source.dataset.url, view.fps) for view in views for source in view.sources]
-    if len({fps for _, fps in rates}) > 1:
-        urls: dict[Fraction, list[str]] = {}
-        for url, fps in dict.fromkeys(rates):
-            urls.setdefault(fps, []).append(url)
-        raise DifferentRatesError(urls)
-    return views[0].fps
+    urls: dict[Fraction, list[str]] = {}
+    for url, fps in dict.fromkeys(rates):
+        urls.setdefault(fps, []).append(url)
+    return urls
+
+
+def _works(features: str, views: Sequence[View], found: Sequence[FeatureMismatch]) -> bool:
+    """True if datasets with these differences can be merged in a way."""
+    if features == "pad":
+        return all(one.can_be_filled for one in found)
+    return features == "common" and bool(_alike(views, found))
+
+
+def _alike(views: Sequence[View], found: Sequence[FeatureMismatch]) -> list[Feature]:
+    """The features that all have alike, but for index columns."""
+    differing = {one.name for one in found}
+    return [
+        feature
+        for name, feature in features_of(views[0]).items()
+        if name not in differing and name not in INDEX_DTYPES
+    ]
+
+
+def _ways(views: Sequence[View]) -> Iterator[MergeWay]:
+    """The ways to merge datasets that differ, the least costly first."""
+    same = renames(_sources(views))
+    try:
+        variants = [(same, [_named(view, same) for view in views])] if same else []
+    except UsageError:  # a view has both names
+        variants = []
+    variants.append(({}, [*views]))
+    found = [differences(_sources(one)) for _, one in variants]
+    if not found[0]:
+        yield MergeWay(rename=variants[0][0])
+        return
+    for (names, one), differing in zip(variants, found, strict=True):
+        if _works("pad", one, differing):
+            yield MergeWay(rename=names, features="pad")
+            break
+    for (names, one), differing in zip(variants, found, strict=True):
+        if any(feature.is_essential for feature in _alike(one, differing)):
+            every = {name: f for view in one for name, f in features_of(view).items()}
+            lost = dict.fromkeys(d.name for d in differing if every[d.name].is_essential)
+            yield MergeWay(rename=names, features="common", allow_missing=[*lost])
+            break
 
 
 def _require_one_form(views: Sequence[View]) -> None:
@@ -189,13 +226,7 @@ def _common(view: View, found: Sequence[FeatureMismatch]) -> View:
 
 def _padded(views: Sequence[View], found: Sequence[FeatureMismatch]) -> list[View]:
     """The views with every feature in each, and masks."""
-    stuck = [one for one in found if not one.can_be_filled]
-    if stuck:
-        lines = "".join(f"\n  - {one}" for one in stuck)
-        raise UsageError(
-            f'these cannot be filled with zeros; features="common" leaves them out:{lines}'
-        )
-    sources = [source for view in views for source in view.sources]
+    sources = _sources(views)
     wide = {name: widest(name, sources) for name in dict.fromkeys(one.name for one in found)}
     masks = {name: _mask(name, sources) for name in wide}
     return [

@@ -78,8 +78,7 @@ def refuse_missing(view: ViewData, found: Iterable[LeftOut], allowed: Collection
     names = ", ".join(f'"{one.name}"' for one in refused)
     raise PlanError(
         f"the result would lack {listed([one.name for one in refused])}, which nobody removed by name:"
-        f" pass allow_missing=[{names}] to write it without, or remove by name what you do not want"
-        f" (roboreel features SRC --remove NAME -o DST){lines}"
+        f" pass allow_missing=[{names}] to write it without, or remove by name what you do not want{lines}"
     )
 
 

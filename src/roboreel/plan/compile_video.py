@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -81,13 +82,14 @@ def refuse_sizes(merged: MergedSources, inventory: Inventory, copied: Iterable[s
     """Raise `PlanError` if merged datasets differ in the frame size of a camera."""
     if len(merged.sources) < 2:
         return
-    problems = []
+    problems, usual = [], ""
     for camera in copied:
         known = inventory.cameras[camera].stream[merged.rows]
-        streams = [inventory.streams[number] for number in sorted(set(known[known >= 0].tolist()))]
-        sizes = sorted({(stream.width, stream.height) for stream in streams})
+        streams = [inventory.streams[number] for number in known[known >= 0].tolist()]
+        sizes = Counter((stream.width, stream.height) for stream in streams)
         if len(sizes) > 1:
-            listed = ", ".join(f"{width}x{height}" for width, height in sizes)
+            listed = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
+            usual = usual or "{}x{}".format(*sizes.most_common(1)[0][0])
             problems.append(
                 Problem(
                     rule="video.size",
@@ -97,7 +99,7 @@ def refuse_sizes(merged: MergedSources, inventory: Inventory, copied: Iterable[s
                 )
             )
     if problems:
-        advice = "scale them to one size with resize=WIDTHxHEIGHT"
+        advice = f"scale them to one size, such as that of most episodes, with resize={usual}"
         raise PlanError(f"cameras differ in the size of their frames: {advice}", problems)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from fractions import Fraction
 
 from roboreel.cli.failures.advice import (
     RESULTS,
@@ -23,12 +25,14 @@ from roboreel.cli.failures.advice import (
     with_output,
 )
 from roboreel.cli.shared.several import SEVERAL
+from roboreel.cli.text.typed_options import as_typed
 from roboreel.dataset.open import datasets_inside, open_dataset
-from roboreel.edit.different_rates import DifferentRatesError
+from roboreel.edit.datasets_differ import DatasetsDifferError, DifferentRatesError, MergeWay
 from roboreel.edit.selection import FramesOutsideError
 from roboreel.errors import (
     DatasetError,
     MissingDependencyError,
+    PlanError,
     RoboreelError,
     StorageError,
     UsageError,
@@ -38,6 +42,8 @@ from roboreel.format.repairs import DROP_CAMERAS, SKIP
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
 _ABSENT = re.compile(r"'([^']+)': no such folder")
 _NO_FEATURE = re.compile(r"no feature '([^']+)': the dataset has (.*)")
+_AS_TYPED = re.compile(r"--resize \d+x\d+|--allow-missing [^\n]+?(?= to write it without)")
+"""Options that a plan asks for."""
 _QUOTED = re.compile(r"'([^']+)'")
 _JUDGES = ("check", "repair")
 """Commands that tell more of a damaged dataset than that it is damaged."""
@@ -84,10 +90,16 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
             yield line, ""
     elif isinstance(error, FramesOutsideError):
         yield from _elsewhere(words, error)
-    elif isinstance(error, DifferentRatesError):
+    elif isinstance(error, DifferentRatesError) and _command(words) == "merge":
         yield from _short([*words, "--fps", str(error.rate)])
+    elif isinstance(error, DatasetsDifferError) and _command(words) == "merge":
+        for way in error.ways:
+            yield from _short(_merged(words, way, error.rate), way.effect)
     elif 'pass on_broken="skip"' in str(error) or SKIP in str(error):
         yield from _skipping(words, str(error))
+    elif isinstance(error, PlanError) and (found := _AS_TYPED.search(as_typed(str(error)))):
+        if _command(words) != "repair":
+            yield from _short([*words, *shlex.split(found[0])])
     elif (unknown := _NO_FEATURE.search(str(error))) is not None:
         yield from _features_named(words, unknown[1], _QUOTED.findall(unknown[2]))
     elif isinstance(error, UsageError):
@@ -111,6 +123,16 @@ def _elsewhere(words: Sequence[str], error: FramesOutsideError) -> Iterator[tupl
         in_view = words[0] == "edit"
         line = [*words[:2], *gone] if in_view else with_output([gone[0], words[1], *gone[1:]])
         yield from _short(line, f"deletes {named}; then trim the result")
+
+
+def _merged(words: Sequence[str], way: MergeWay, rate: Fraction | None) -> list[str]:
+    """The arguments of a merge that works."""
+    line = [*words]
+    if way.features != "strict" or "--features" in words:
+        line = _replaced(words, "--features", way.features)
+    line += [part for pair in way.rename.items() for part in ("--rename", "=".join(pair))]
+    line += [part for name in way.allow_missing for part in ("--allow-missing", name)]
+    return line if rate is None else [*line, "--fps", str(rate)]
 
 
 def _replaced(words: Sequence[str], option: str, value: str) -> list[str]:

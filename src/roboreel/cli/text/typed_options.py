@@ -44,15 +44,20 @@ _SETTING = re.compile(
     rf"(?<![\w.\"'])(?:{'|'.join(map(re.escape, _SETTINGS))}|({'|'.join(FLAGS)})=({_VALUE}))"
 )
 _RESAMPLE = re.compile(r"\.resample\((?:(\d+)|Fraction\((\d+), (\d+)\))\)")
-_RENAME = re.compile(r'rename=\{"([^"\n]+)": "([^"\n]+)"\}')
+_RENAME = re.compile(r'rename=\{("[^"\n]+": "[^"\n]+"(?:, "[^"\n]+": "[^"\n]+")*)\}')
+_PAIR = re.compile(r'"([^"\n]+)": "([^"\n]+)"')
 _PART = re.compile(r'"([^"\n]*)"|([A-Z]+)')
 
 
 def as_typed(text: str) -> str:
     """A message with options as they are typed: `on_broken="skip"` becomes `--on-broken skip`."""
-    text = _RENAME.sub(r"--rename \1=\2", text) if "rename={" in text else text
+    text = _RENAME.sub(_renamed, text) if "rename={" in text else text
     text = _RESAMPLE.sub(_resampled, text) if ".resample(" in text else text
     return _SETTING.sub(_typed, text) if "=" in text else text
+
+
+def _renamed(found: re.Match[str]) -> str:
+    return " ".join(f"--rename {quote(f'{old}={new}')}" for old, new in _PAIR.findall(found[1]))
 
 
 def _resampled(found: re.Match[str]) -> str:

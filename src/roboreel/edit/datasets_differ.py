@@ -1,0 +1,115 @@
+"""The errors of a merge whose datasets differ, with the ways to merge them that work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from roboreel.errors import UsageError, counted, listed
+
+_FEW = 3
+"""Most datasets of one frame rate that the message names."""
+
+
+class DifferentRatesError(UsageError):
+    """Datasets with different frame rates cannot be merged without resampling."""
+
+    def __init__(self, urls: Mapping[Fraction, Sequence[str]]) -> None:
+        """Name the datasets of each frame rate.
+
+        Args:
+            urls: the datasets by frame rate; two or more rates.
+        """
+        self.rate = rate_to_suggest(urls)
+        super().__init__(
+            f"the datasets have different frame rates: {_rates_said(urls)}. Resample them to one rate with"
+            f" .resample({_as_argument(self.rate)})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeWay:
+    """Arguments of `concat` with which datasets go together."""
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+    features: str = "strict"
+    allow_missing: Sequence[str] = ()
+
+    @property
+    def effect(self) -> str:
+        """What it does."""
+        effects = {"pad": "fills the gaps with zeros", "common": "keeps what all have alike"}
+        left_out = f", without {', '.join(self.allow_missing)}" if self.allow_missing else ""
+        return effects.get(self.features, "takes them as one camera") + left_out
+
+    def __str__(self) -> str:
+        given = [f"rename={_as_json(dict(self.rename))}"] if self.rename else []
+        given += [] if self.features == "strict" else [f'features="{self.features}"']
+        given += [f"allow_missing={_as_json([*self.allow_missing])}"] if self.allow_missing else []
+        return f"{' and '.join(given)} ({self.effect})"
+
+
+class DatasetsDifferError(UsageError):
+    """Datasets cannot be merged as asked."""
+
+    def __init__(
+        self,
+        differing: Sequence[object],
+        ways: Sequence[MergeWay],
+        *,
+        rates: Mapping[Fraction, Sequence[str]],
+        robots: Sequence[str | None],
+    ) -> None:
+        """Name all that differs, and the ways that work.
+
+        Args:
+            differing: differences of features.
+            ways: with these the datasets go together.
+            rates: the datasets by frame rate.
+            robots: the robot types.
+        """
+        self.ways = tuple(ways)
+        self.rate = rate_to_suggest(rates) if len(rates) > 1 else None
+        what = "the same features" if self.rate is None else "the same features and frame rate"
+        at_one_rate = "" if self.rate is None else f", after .resample({_as_argument(self.rate)})"
+        said = f"the datasets do not have {what}: pass {', or '.join(map(str, ways))}{at_one_rate}"
+        if not ways:
+            said = (
+                "the datasets cannot be merged: no action, state or camera is alike in all of them"
+            )
+        lines = [*self._other_lines(rates, robots), *map(str, differing)]
+        super().__init__("\n  - ".join([said, *lines]))
+
+    def _other_lines(
+        self, rates: Mapping[Fraction, Sequence[str]], robots: Sequence[str | None]
+    ) -> Iterator[str]:
+        names = list(dict.fromkeys(robots))
+        if len(names) > 1:
+            yield f"robot type: {' and '.join(repr(one) if one else 'none' for one in names)}"
+        if self.rate is not None:
+            yield f"frame rate: {_rates_said(rates)}"
+
+
+def rate_to_suggest(urls: Mapping[Fraction, Sequence[str]]) -> Fraction:
+    """The rate of most datasets, the highest of several."""
+    return max(urls, key=lambda rate: (len(urls[rate]), rate))
+
+
+def _rates_said(urls: Mapping[Fraction, Sequence[str]]) -> str:
+    rare_first = sorted(urls.items(), key=lambda item: len(item[1]))
+    return "; ".join(f"{float(rate):g} fps in {_named(names)}" for rate, names in rare_first)
+
+
+def _named(urls: Sequence[str]) -> str:
+    return listed(urls) if len(urls) <= _FEW else counted(len(urls), "dataset")
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _as_argument(rate: Fraction) -> str:
+    whole = rate.denominator == 1
+    return str(rate) if whole else f"Fraction({rate.numerator}, {rate.denominator})"

@@ -1,0 +1,118 @@
+"""Merges of datasets that differ: all differences at once, and lines that work."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from roboreel.testing import Camera, make_dataset
+from tests.mutate import edit_info
+from tests.unit.cli.conftest import TOP, Roboreel
+
+WRIST = "observation.images.wrist"
+
+
+def _made(path: Path, *cameras: str, height: int = 32, fps: int = 30, robot: str = "so101") -> Path:
+    made = make_dataset(
+        path,
+        version="v3.0",
+        episodes=(4, 3),
+        cameras={name: Camera(height=height, gop=2) for name in cameras},
+        fps=fps,
+    )
+    edit_info(made, robot_type=robot)
+    return made
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _lines(told: str) -> list[str]:
+    """The lines to type, without comments."""
+    return [
+        line.removeprefix("  try: ").split("   # ")[0]
+        for line in told.splitlines()
+        if line.startswith("  try: ")
+    ]
+
+
+def _all_work(roboreel: Roboreel, lines: Sequence[str]) -> bool:
+    return all(roboreel(*shlex.split(line)[1:], "--dry-run").code == 0 for line in lines)
+
+
+def test_a_camera_of_one_dataset_is_never_padded(roboreel: Roboreel, here: Path) -> None:
+    _made(here / "a", TOP, WRIST)
+    _made(here / "b", TOP)
+    told = roboreel("merge", "a", "b", "-o", "c").err
+    assert "pad" not in told
+    line = f"roboreel merge a b -o c --features common --allow-missing {WRIST}"
+    assert _lines(told) == [line]
+    assert _all_work(roboreel, [line])
+    assert _lines(roboreel("merge", "a", "b", "--features", "pad", "-o", "c").err) == [
+        f"roboreel merge a b --features common -o c --allow-missing {WRIST}"
+    ]
+
+
+def test_all_that_differs_is_said_at_once_with_lines_that_work(
+    roboreel: Roboreel, here: Path
+) -> None:
+    _made(here / "a", TOP)
+    _made(here / "b", TOP, fps=15, robot="koch")
+    roboreel("features", "b", "--remove", "action", "-o", "without")
+    told = roboreel("merge", "a", "without", "-o", "c").err
+    first, *others = told.splitlines()
+    assert first.startswith(
+        "error: the datasets do not have the same features and frame rate: pass"
+    )
+    assert others[:3] == [
+        "  - robot type: 'so101' and 'koch'",
+        "  - frame rate: 30 fps in 'a'; 15 fps in 'without'",
+        "  - 'action': only in 'a'",
+    ]
+    lines = _lines(told)
+    assert lines == [
+        "roboreel merge a without -o c --features pad --fps 30",
+        "roboreel merge a without -o c --features common --allow-missing action --fps 30",
+    ]
+    assert _all_work(roboreel, lines)
+
+
+def test_a_camera_of_another_name_is_renamed(roboreel: Roboreel, here: Path) -> None:
+    _made(here / "a", TOP)
+    _made(here / "b", WRIST)
+    lines = _lines(roboreel("merge", "a", "b", "-o", "c").err)
+    assert lines == [f"roboreel merge a b -o c --rename {WRIST}={TOP}"]
+    assert _all_work(roboreel, lines)
+
+
+@pytest.mark.parametrize("policy", ["strict", "pad"])
+def test_where_no_way_works_the_reason_is_said(roboreel: Roboreel, here: Path, policy: str) -> None:
+    _made(here / "a", TOP)
+    other = _made(here / "b", WRIST)
+    info = json.loads((other / "meta/info.json").read_text(encoding="utf-8"))
+    features = info["features"]
+    for name in ("action", "observation.state"):
+        features[name]["names"] = [f"other{n}" for n in range(features[name]["shape"][0])]
+    features[WRIST]["dtype"] = "image"
+    edit_info(other, features=features)
+    done = roboreel("merge", "a", "b", "--features", policy, "-o", "c")
+    assert done.code == 2
+    assert "no action, state or camera is alike in all of them" in done.err
+    assert done.err.count("its dimensions are named") == 2
+    assert _lines(done.err) == []
+
+
+def test_cameras_of_other_sizes_have_the_line_to_type(roboreel: Roboreel, here: Path) -> None:
+    _made(here / "a", TOP, height=32)
+    _made(here / "b", TOP, height=64)
+    told = roboreel("merge", "a", "b", "-o", "c").err
+    (line,) = _lines(told)
+    assert line.startswith("roboreel merge a b -o c --resize ")
+    assert _all_work(roboreel, [line])
