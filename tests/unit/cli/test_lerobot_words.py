@@ -71,6 +71,23 @@ ANSWERS = {
     "merge_lerobot_dataset.py --sources me/six me/six --output out": "merge me/six me/six -o out",
     "dataset_downsample me/six --fps 10": "resample me/six --fps 10 -o HOME/me/six_resampled",
     "reencode_dataset me/six --crf 30": "encode me/six --crf 30 -o HOME/me/six_encoded",
+    "remove_feature me/six next.done": "features me/six --remove next.done -o HOME/me/six_features",
+    "remove_feature --repo-id me/six --feature_names next.done": "features me/six --remove next.done"
+    " -o HOME/me/six_features",
+    "remove_features me/six \"['next.done', 'next.reward']\"": "features me/six --remove next.done --remove"
+    " next.reward -o HOME/me/six_features",
+    "modify_features me/six --remove_features next.done": "features me/six --remove next.done"
+    " -o HOME/me/six_features",
+    "lerobot-edit-dataset remove_feature me/six next.done": "features me/six --remove next.done"
+    " -o HOME/me/six_features",
+    "modify_tasks me/six 'pick it'": "tasks me/six --set 'pick it' -o HOME/me/six_tasks",
+    "convert_dataset_v20_to_v30 me/six": "convert me/six --to v3.0 -o HOME/me/six_converted",
+    "convert_dataset_v20_to_v21_to_v30.py --repo-id me/six": "convert me/six --to v3.0"
+    " -o HOME/me/six_converted",
+    "convert_v30_to_v21 me/six": "convert me/six --to v2.1 -o HOME/me/six_converted",
+    "convert_lerobot_v3_to_v2.py me/six": "convert me/six --to v2.1 -o HOME/me/six_converted",
+    "merge_lerobot_data.py me/six me/six --output out": "merge me/six me/six -o out",
+    "python merge_datasets.py --sources me/six me/six": "merge me/six me/six -o HOME/me/six_merged",
     "lerobot-info": "--version",
     "lerobot-info --repo-id me/six": "info me/six",
     "lerobot-dataset-info --repo-id me/six": "info me/six",
@@ -88,6 +105,9 @@ PLACEHOLDERS = {
     " -o HOME/me/both",
     "ds_version_convert --repo-id me/six": "convert me/six --to VERSION -o HOME/me/six_converted",
     "convert --repo-id me/six": "convert me/six --to VERSION -o HOME/me/six_converted",
+    "add_features me/six reward": "features me/six --add reward=reward.npy -o HOME/me/six_features",
+    "add_feature me/six reward.npy reward": "features me/six --add reward=reward.npy"
+    " -o HOME/me/six_features",
     "dataset_downsample me/six": "resample me/six --fps N -o HOME/me/six_resampled",
 }
 MESSAGES = {
@@ -101,6 +121,9 @@ MESSAGES = {
     "convert_dataset_v30_to_v21 --repo-id me/six": "'convert_dataset_v30_to_v21' is a script of any4lerobot",
     "convert_dataset_v20_to_v21": "is a script of lerobot and any4lerobot",
     "delete_episodes me/six": "'delete_episodes' is an operation of lerobot",
+    "merge_lerobot_data a b": "'merge_lerobot_data' is a script that merges datasets of lerobot",
+    "convert_dataset_v1_to_v2 a/b": "roboreel reads v2.0 and later: convert it to v2.0 first: lerobot 0.3.3",
+    "add_features me/six reward": "'add_features' is a function of lerobot",
     "lerobot-eval": "lerobot-eval evaluates policies",
     "lerobot-teleoperate": "lerobot-teleoperate controls a robot",
 }

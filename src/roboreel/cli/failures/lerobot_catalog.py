@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from roboreel.cli.failures import lerobot_operations as to
+from roboreel.format.info import FROM_V1
 from roboreel.format.version import FormatVersion
 
 OPERATIONS: Mapping[str, to.Translate] = {
@@ -35,7 +37,7 @@ NAMES: Mapping[str, tuple[to.Translate, str]] = {
     "remove_features": (to.remove_features, _FUNCTION),
     "add_feature": (to.add_features, _FUNCTION),
     "add_features": (to.add_features, _FUNCTION),
-    "modify_features": (to.add_features, _FUNCTION),
+    "modify_features": (to.modify_features, _FUNCTION),
     "split_dataset": (to.split, _FUNCTION),
     "merge_datasets": (to.merge, _FUNCTION),
     "aggregate_datasets": (to.merge, _FUNCTION),
@@ -52,13 +54,29 @@ NAMES: Mapping[str, tuple[to.Translate, str]] = {
     "convert_dataset_v20_to_v21": (to.convert(FormatVersion.V21), _BOTH),
     "convert_dataset_v21_to_v20": (to.convert(FormatVersion.V20), _ANY4),
     "convert_dataset_v30_to_v21": (to.convert(FormatVersion.V21), _ANY4),
-    "convert_dataset_v3_to_v2": (to.convert(FormatVersion.V21), _OTHERS),
-    "convert_v3_to_v2": (to.convert(FormatVersion.V21), _OTHERS),
     "ds_version_convert": (to.convert(None), "the folder of any4lerobot's conversion scripts"),
     "merge_lerobot_dataset": (to.merge, _ANY4),
     "dataset_downsample": (to.downsample, _ANY4),
 }
 """The translation of a name, and what the name is."""
+
+_CONVERTS = re.compile(r"(?:convert_)?(?:[a-z]+_)*v?\d+(?:_to_v?\d+)*_to_v?(\d+)")
+_MERGES = re.compile(r"(?:merge|aggregate|combine)_(?:lerobot_)?(?:data|datasets?)")
+_VERSIONS = {version.value.strip("v").replace(".", ""): version for version in FormatVersion}
+_VERSIONS |= {"3": FormatVersion.V30, "2": FormatVersion.V21}
+
+
+def translation(name: str) -> tuple[to.Translate, str] | None:
+    """What `NAMES` has of a name, or what a script that is called like this does; None for other names."""
+    if name in NAMES:
+        return NAMES[name]
+    converts = _CONVERTS.fullmatch(name)
+    if converts is not None and converts[1] in _VERSIONS:
+        return to.convert(_VERSIONS[converts[1]]), _OTHERS
+    if _MERGES.fullmatch(name):
+        return to.merge, "a script that merges datasets of lerobot"
+    return None
+
 
 _ROBOT = "controls a robot: use lerobot for that; roboreel works on datasets"
 _VIEWER = (
@@ -67,7 +85,11 @@ _VIEWER = (
 )
 _HELP = ("--help",)
 _INFO = ("info", "SRC")
+_FROM_V1 = f"roboreel reads v2.0 and later: {FROM_V1}. After that:"
+_CONVERT = ("convert", "SRC", "--to", FormatVersion.V30.value, "-o", "converted")
 ELSEWHERE: Mapping[str, tuple[str, Sequence[str]]] = {
+    "convert_dataset_v1_to_v2": (_FROM_V1, _CONVERT),
+    "convert_dataset_v16_to_v20": (_FROM_V1, _CONVERT),
     "dataset_viz": (_VIEWER, _INFO),
     "viz": (_VIEWER, _INFO),
     "visualize_dataset": (_VIEWER, _INFO),

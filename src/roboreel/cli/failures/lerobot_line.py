@@ -51,6 +51,16 @@ class LerobotLine:
         """The first word that belongs to no option; takes it."""
         return self.words.pop(0) if self.words else None
 
+    def only_word(self) -> str | None:
+        """The word that belongs to no option, if it is the only one; takes it."""
+        return self.words.pop() if len(self.words) == 1 else None
+
+    def listed_words(self) -> list[str]:
+        """The items of the words that belong to no option, as in `items`; takes them."""
+        found = _items(self.words)
+        self.words.clear()
+        return found
+
     def truth(self, name: str) -> bool | None:
         """What a switch was set to, True without a value; None if it wasn't typed or has another value."""
         if name not in self.options:
@@ -67,8 +77,7 @@ class LerobotLine:
         if found is None:
             return []
         self.taken.add(found)
-        parts = (part.strip(" '\"[]") for word in self.options[found] for part in word.split(","))
-        return [part for part in parts if part]
+        return _items(self.options[found])
 
     def pairs(self, name: str) -> dict[str, object] | None:
         """The keys and values of `{"a": …}`; takes the option if it has this form, else returns None."""
@@ -128,6 +137,11 @@ def is_scoped(spelled: str) -> bool:
 def plain(name: str) -> str:
     """A name with underscores."""
     return name.replace("-", "_")
+
+
+def _items(words: Sequence[str]) -> list[str]:
+    parts = (part.strip(" '\"[]") for word in words for part in word.split(","))
+    return [part for part in parts if part]
 
 
 def _literal(text: str) -> object:

@@ -112,22 +112,44 @@ def merge(line: LerobotLine) -> list[str]:
 def remove_features(line: LerobotLine) -> list[str]:
     """`remove_feature`."""
     source = source_of(line)
-    names = line.items("feature_names", "feature_name")
+    names = line.items("feature_names", "feature_name", "remove_features", "feature")
     if not names and line.has("remove", "rename", "add", "add_video"):
         return ["features", source]
+    names = names or line.listed_words()
     removed = [word for name in names or ["NAME"] for word in ("--remove", name)]
     return ["features", source, *removed]
 
 
+ONE_PER_ROW = "an array with one value per row"
+_ARRAYS = (".npy", ".parquet")
+
+
 def add_features(line: LerobotLine) -> list[str]:
-    """Columns are added by a function of lerobot, which takes arrays."""
-    return ["features", source_of(line), "--add", "NAME=FILE"]
+    """Columns are added by a function of lerobot, which takes arrays: here they are in files."""
+    source = source_of(line)
+    words = line.items("feature_names", "feature_name", "features") or line.listed_words()
+    files = [word for word in words if word.endswith(_ARRAYS)]
+    names = [word for word in words if word not in files]
+    given = f"{names[0]}={[*files, f'{names[0]}.npy'][0]}" if names else "NAME=FILE"
+    line.words.extend(names[1:])
+    return ["features", source, "--add", given]
+
+
+def is_guessed(word: str) -> bool:
+    """True for the values of a column in a file whose name was not typed: `reward=reward.npy`."""
+    name, _, file = word.partition("=")
+    return bool(name) and file == f"{name}.npy"
+
+
+def modify_features(line: LerobotLine) -> list[str]:
+    """A function of lerobot that removes and adds."""
+    return remove_features(line) if line.has("remove_features") else add_features(line)
 
 
 def tasks(line: LerobotLine) -> list[str]:
     """`modify_tasks`: one text for all, texts by episode, and texts by old text."""
     words = ["tasks", source_of(line)]
-    text = line.first("new_task", "single_task")
+    text = line.first("new_task", "single_task") or line.only_word()
     if text is not None:
         words += ["--set", text]
     for option, name in (("--replace", "task_replacements"), ("--episode", "episode_tasks")):

@@ -17,9 +17,16 @@ from roboreel.cli.failures.advice import (
     suggested_output,
     typed,
 )
-from roboreel.cli.failures.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS
+from roboreel.cli.failures.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS, translation
 from roboreel.cli.failures.lerobot_line import LerobotLine, is_scoped, read_line
-from roboreel.cli.failures.lerobot_operations import PLACEHOLDERS, Translate, nothing_but, source_of
+from roboreel.cli.failures.lerobot_operations import (
+    ONE_PER_ROW,
+    PLACEHOLDERS,
+    Translate,
+    is_guessed,
+    nothing_but,
+    source_of,
+)
 from roboreel.errors import listed
 from roboreel.format.feature import INDEX_DTYPES
 
@@ -79,6 +86,14 @@ def lerobot_advice(words: Sequence[str]) -> Advice | None:
     if line.spelled == "lerobot-info" and not line.options and not line.words:
         return Advice("'lerobot-info' is a command of lerobot", (("roboreel --version", ""),))
     kind = line.first("type")
+    if (
+        kind is None
+        and not own
+        and line.command in _EDIT
+        and line.words[:1]
+        and line.words[0] in OPERATIONS
+    ):
+        kind = line.next_word()
     if kind is not None and kind not in OPERATIONS:
         return _misspelt(line, kind)
     asked = kind or next((_MEANT[name] for name in _MEANT if line.has(name)), None)
@@ -87,8 +102,10 @@ def lerobot_advice(words: Sequence[str]) -> Advice | None:
     said = _options_said(line, foreign) if own else f"'{line.spelled}' is {_what(line.command)}"
     if asked in _EDIT:
         return None if own and not foreign else _no_operation(line, said)
-    translate = NAMES[asked][0] if asked in NAMES else nothing_but(asked)
-    return _answer(line, said, translate) if asked in NAMES or own else None
+    known = translation(asked)
+    if known is None:
+        return _answer(line, said, nothing_but(asked)) if own else None
+    return _answer(line, said, known[0])
 
 
 def _is_foreign(line: LerobotLine, name: str) -> bool:
@@ -100,7 +117,8 @@ def _is_foreign(line: LerobotLine, name: str) -> bool:
 
 
 def _what(command: str) -> str:
-    return NAMES[command][1] if command in NAMES else "a command of lerobot"
+    known = translation(command)
+    return "a command of lerobot" if known is None else known[1]
 
 
 def _options_said(line: LerobotLine, names: Sequence[str]) -> str:
@@ -207,8 +225,9 @@ def _repository(line: LerobotLine, command: str, out: str) -> str:
 
 
 def _placeholders(words: Iterable[str]) -> str:
-    found = [word for word in words if word in PLACEHOLDERS]
-    return "; ".join(f"{word}: {PLACEHOLDERS[word]}" for word in found)
+    named = {word: PLACEHOLDERS[word] for word in words if word in PLACEHOLDERS}
+    named |= {word.split("=")[1]: ONE_PER_ROW for word in words if is_guessed(word)}
+    return "; ".join(f"{word}: {what}" for word, what in named.items())
 
 
 def _left_out(line: LerobotLine) -> Iterator[str]:
