@@ -199,7 +199,7 @@ def test_with_other_edits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("features", "cameras", "says"),
     [
-        (["nothing"], "sample", "'nothing' cannot be recomputed: there is no such feature"),
+        (["nothing"], "sample", "no feature 'nothing': the dataset has"),
         ([TOP], "none", "it is a camera, and cameras were excluded"),
         (None, "few", "cameras is 'few', expected one of sample, all, none"),
     ],

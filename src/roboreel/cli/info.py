@@ -61,7 +61,6 @@ def info(
     Reads documents only. With several datasets, --json prints a list.
 
     Examples:
-        roboreel info my_dataset
         roboreel info my_dataset --episodes
         roboreel info sessions/* --json
     """

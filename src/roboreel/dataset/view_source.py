@@ -95,7 +95,7 @@ def path_from(said: str, folder: str) -> str:
 
 def changed(view: str, what: str, name: str) -> ChangedInputError:
     """The error of a source that is not what it was when the view file was made."""
-    undo = _undo(view, what)
+    undo = undo_command(view, what)
     return ChangedInputError(
         f"'{what}' has changed since the view file '{view}' was made ('{name}' differs). Its edits could"
         f" mean other episodes now. Put the earlier version back{undo and f' ({undo})'}, take the change over"
@@ -103,7 +103,7 @@ def changed(view: str, what: str, name: str) -> ChangedInputError:
     )
 
 
-def _undo(view: str, what: str) -> str:
+def undo_command(view: str, what: str) -> str:
     """The command that brings back a dataset as it was before edits in place; empty if it had none since."""
     if "://" in what:
         return ""

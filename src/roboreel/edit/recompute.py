@@ -27,13 +27,13 @@ def recomputed(
     like: StatsProfile | None,
 ) -> AnyView:
     """The view with statistics of these features recomputed in all episodes."""
-    require_choice("cameras", cameras, get_args(CameraChoice))
     quantiles = [*quantiles]
     known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
     taken = {n for n, f in known.items() if f.is_numeric}
     if cameras != "none":
         taken |= {n for n, f in known.items() if has_camera_stats(f)}
     wanted = taken if features is None else set(features)
+    refuse_unknown(view, wanted, cameras)
     for name in sorted(wanted - taken):
         raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
     if not wanted and features is not None:
@@ -90,12 +90,10 @@ def refuse_unknown(view: ViewData, features: Iterable[str], cameras: CameraChoic
 
 
 def _why(name: str, view: ViewData) -> str:
-    for source in view.sources:
-        feature = source.model.info.features.get(name)
-        if feature is not None and has_camera_stats(feature):
-            return "it is a camera, and cameras were excluded"
-        if feature is not None and feature.is_camera:
-            return "info.json does not say how this depth camera's video stores depth"
-        if feature is not None:
-            return f"{feature.dtype} features have no statistics"
-    return "there is no such feature"
+    declared = (source.model.info.features for source in view.sources)
+    feature = next(features[name] for features in declared if name in features)
+    if has_camera_stats(feature):
+        return "it is a camera, and cameras were excluded"
+    if feature.is_camera:
+        return "info.json does not say how this depth camera's video stores depth"
+    return f"{feature.dtype} features have no statistics"

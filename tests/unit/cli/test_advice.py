@@ -58,6 +58,15 @@ TYPED = {
     " observation.images.top=observation.images.front -o out",
     "features SRC --remove top -o out": "features SRC --remove observation.images.top -o out",
     "features SRC --drop top -o out": "features SRC --remove top -o out",
+    "features SRC --remove top": "features SRC --remove observation.images.top -o source_features",
+    "features SRC --rename top=front": "features SRC --rename"
+    " observation.images.top=observation.images.front -o source_features",
+    "features SRC --remove top --remove state -o out": "features SRC --remove observation.images.top"
+    " --remove observation.state -o out",
+    "features SRC --remove tpo -o out": "features SRC --remove observation.images.top -o out",
+    "encode SRC --camera top --crf 30 -o out": "encode SRC --camera observation.images.top --crf 30 -o out",
+    "stats SRC --recompute --features top,action -o out": "stats SRC --recompute --features"
+    " observation.images.top,action -o out",
     "stats SRC --feature state": "stats SRC --feature observation.state",
     "stats SRC action": "stats SRC --feature action",
     "stats SRC top action --check": "stats SRC --feature observation.images.top --feature action --check",

@@ -212,6 +212,63 @@ def test_a_source_that_was_edited_in_place_is_put_back(roboreel: Roboreel, tmp_p
     assert roboreel("info", path).code == 0
 
 
+def _tries(err: str) -> list[str]:
+    lines = [line.split("   #")[0] for line in err.splitlines()]
+    return [line.removeprefix("  try: roboreel ") for line in lines if line.startswith("  try: ")]
+
+
+def test_an_edit_in_place_of_its_source_is_undone_by_the_line(
+    roboreel: Roboreel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = make_dataset(tmp_path / "data", version="v2.1", episodes=(5, 3), cameras={})
+    roboreel("edit", "b.view.json", "from", "data")
+    before = roboreel("info", "b.view.json").out
+    roboreel("delete", "data", "--episodes", "0", "--in-place")
+    for words in (["info", "b.view.json"], ["edit", "b.view.json", "refresh"]):
+        (line,) = _tries(roboreel(*words).err)
+        assert line == f"undo {data} --restore"
+    assert roboreel(*line.split()).code == 0
+    assert roboreel("info", "b.view.json").out == before
+
+
+def test_the_edit_of_an_inner_view_file_is_undone_by_the_line(
+    roboreel: Roboreel, view: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(view.parent)
+    roboreel("edit", "outer.view.json", "from", view)
+    roboreel("edit", view, "delete", "--episodes", "1")
+    (line,) = _tries(roboreel("info", "outer.view.json").err)
+    assert line == f"edit {view.name} undo"
+    assert roboreel(*line.split()).code == 0
+    assert roboreel("info", "outer.view.json").code == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "line"), [(1, "edit VIEW undo"), (0, "edit VIEW show")], ids=["last", "first"]
+)
+def test_a_verb_that_was_written_by_hand_is_undone_or_shown_by_the_line(
+    roboreel: Roboreel, view: Path, monkeypatch: pytest.MonkeyPatch, number: int, line: str
+) -> None:
+    monkeypatch.chdir(view.parent)
+    roboreel("edit", view, "delete", "--episodes", "1")
+    roboreel("edit", view, "keep", "--episodes", "0")
+    document = json.loads(view.read_text(encoding="utf-8"))
+    document["verbs"][number]["verb"] = "dlete"
+    view.write_text(json.dumps(document), encoding="utf-8")
+    assert _tries(roboreel("info", view.name).err) == [line.replace("VIEW", view.name)]
+    assert roboreel(*line.replace("VIEW", view.name).split()).code == 0
+
+
+def test_a_view_file_in_the_place_of_a_dataset_is_written_by_the_line(
+    roboreel: Roboreel, view: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(view.parent)
+    (line,) = _tries(roboreel("stats", view.name).err)
+    assert line == f"write {view.name} -o {view.name.removesuffix('.view.json')}_written"
+    assert roboreel(*line.split()).code == 0
+
+
 def test_from_puts_several_together(
     roboreel: Roboreel, view: Path, source: Path, tmp_path: Path
 ) -> None:

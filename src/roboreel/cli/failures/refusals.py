@@ -24,7 +24,7 @@ from roboreel.cli.failures.advice import (
     typed,
     with_output,
 )
-from roboreel.cli.shared.several import SEVERAL
+from roboreel.cli.failures.view_remedies import view_lines
 from roboreel.cli.text.typed_options import as_typed
 from roboreel.dataset.open import datasets_inside, open_dataset
 from roboreel.edit.datasets_differ import DatasetsDifferError, DifferentRatesError, MergeWay
@@ -41,12 +41,19 @@ from roboreel.format.repairs import DROP_CAMERAS, SKIP
 
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
 _ABSENT = re.compile(r"'([^']+)': no such folder")
-_NO_FEATURE = re.compile(r"no feature '([^']+)': the dataset has (.*)")
+_NO_FEATURE = re.compile(r"no (?:feature|camera) ('[^:]+'): the dataset has (.*)")
 _AS_TYPED = re.compile(r"--resize \d+x\d+|--allow-missing [^\n]+?(?= to write it without)")
 """Options that a plan asks for."""
+_VIEW = re.compile(r"(?:the view file |^)'([^']+\.view\.json)' (?:was made|cannot be)")
+"""A view file that cannot be used as it is."""
+_IS_VIEW = re.compile(r"'([^']+)' is a view file, but a dataset is needed here")
 _QUOTED = re.compile(r"'([^']+)'")
 _JUDGES = ("check", "repair")
 """Commands that tell more of a damaged dataset than that it is damaged."""
+_NAME_FEATURES = ("features", "encode", "stats")
+"""Commands whose options name features."""
+_SEVERAL = ("info", "check", "stats")
+"""Commands that take several datasets."""
 _SHOWN = 3
 _LONGEST_LINE = 300
 """Most characters of a suggested line: nobody copies a longer one."""
@@ -79,6 +86,7 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif isinstance(error, NoOutputError) and _is_output(words):
         yield typed([*words[:-1], "-o", words[-1]]), f"'{words[-1]}' does not exist"
     elif isinstance(error, NoOutputError):
+        words = _completed(words)
         name = shortened(suggested_output(error.source, _command(words)))
         yield typed([*words, "-o", name]), ""
         if error.in_place:
@@ -101,15 +109,27 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
         if _command(words) != "repair":
             yield from _short([*words, *shlex.split(found[0])])
     elif (unknown := _NO_FEATURE.search(str(error))) is not None:
-        yield from _features_named(words, unknown[1], _QUOTED.findall(unknown[2]))
+        names, known = (_QUOTED.findall(part) for part in unknown.groups())
+        yield from _features_named(words, names, known)
+    elif (view := _IS_VIEW.search(str(error))) is not None:
+        yield typed(["write", view[1], "-o", shortened(suggested_output(view[1], "write"))]), ""
     elif isinstance(error, UsageError):
         yield from _other_output(words, str(error))
     elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
         for name in _near(absent[1]):
             yield typed(replaced(words, absent[1], name)), ""
+    elif (view := _VIEW.search(str(error))) is not None:
+        yield from view_lines(view[1], str(error))
     elif isinstance(error, (DatasetError, StorageError)):
         inner = [*_inside(words)]
         yield from inner or (() if _command(words) in _JUDGES else _to_check(words))
+
+
+def _datasets_inside(path: str) -> list[str]:
+    try:
+        return datasets_inside(path) if os.path.isdir(path) else []
+    except RoboreelError:
+        return []
 
 
 def _elsewhere(words: Sequence[str], error: FramesOutsideError) -> Iterator[tuple[str, str]]:
@@ -145,8 +165,8 @@ def _replaced(words: Sequence[str], option: str, value: str) -> list[str]:
 def _inside(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The arguments with the datasets inside a folder that is none itself."""
     for at, word in enumerate(words[1:], start=1):
-        inner = datasets_inside(word) if os.path.isdir(word) else []
-        if inner and _command(words) in SEVERAL:
+        inner = _datasets_inside(word)
+        if inner and _command(words) in _SEVERAL:
             line = typed([*words[:at], *inner, *words[at + 1 :]])
             if len(line) <= _LONGEST_LINE:
                 yield line, ""
@@ -174,21 +194,50 @@ def _opens(path: str) -> bool:
 
 
 def _features_named(
-    words: Sequence[str], name: str, known: Sequence[str]
+    words: Sequence[str], names: Sequence[str], known: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """The arguments with the whole name of a feature of which the last part was typed."""
-    found = [one for one in known if one.endswith(f".{name}")] or get_close_matches(name, known, 1)
-    for one in found[:_SHOWN]:
-        prefix = one.removesuffix(name)
-        yield from _short([_named_whole(word, name, one, prefix) for word in words])
+    """The arguments with the whole names of features of which the last part was typed."""
+    meant = {name: _whole_names(name, known) for name in names}
+    for number in range(_SHOWN if len(names) == 1 else 1):
+        line = [*words]
+        for name, found in meant.items():
+            line = [_named_whole(word, name, one) for word in line for one in found[number:][:1]]
+        if line:
+            yield from _short(line)
 
 
-def _named_whole(word: str, name: str, whole: str, prefix: str) -> str:
-    """`top` as `observation.images.top`, and `top=front` likewise on both sides."""
+def _whole_names(name: str, known: Sequence[str]) -> list[str]:
+    """The features that a name may be the last part of, else the most similar one."""
+    by_end = {one.rpartition(".")[2]: one for one in known}
+    near = [by_end[end] for end in get_close_matches(name, by_end, 1)]
+    ending = [one for one in known if one.endswith(f".{name}")]
+    return ending or get_close_matches(name, known, 1) or near
+
+
+def _named_whole(word: str, name: str, whole: str) -> str:
+    """`top` as `observation.images.top`, `top=front` likewise on both sides, and `top` in a list."""
     old, equals, new = word.partition("=")
+    if not equals:
+        return ",".join(whole if part == name else part for part in word.split(","))
     if old != name:
         return word
-    return f"{whole}{equals}{new if '.' in new or not new else prefix + new}"
+    return f"{whole}={new if '.' in new or not new else whole.removesuffix(name) + new}"
+
+
+def _completed(words: Sequence[str]) -> list[str]:
+    """The arguments with whole names of features, where the dataset can be opened to know them."""
+    if _command(words) not in _NAME_FEATURES or not os.path.isdir(words[1]):
+        return [*words]
+    try:
+        known = [*open_dataset(words[1]).features]
+    except RoboreelError:
+        return [*words]
+    line = [*words]
+    for name in {part for word in words[2:] for part in word.partition("=")[0].split(",")}:
+        ending = [one for one in known if one.endswith(f".{name}")]
+        if name not in known and len(ending) == 1:
+            line = [*line[:2], *(_named_whole(word, name, ending[0]) for word in line[2:])]
+    return line
 
 
 def _is_output(words: Sequence[str]) -> bool:

@@ -19,8 +19,6 @@ SourcesArgument = Annotated[
         metavar="SRC…", help=f"One or several: {SOURCE_HELP[0].lower()}{SOURCE_HELP[1:]}"
     ),
 ]
-SEVERAL = ("info", "check", "stats")
-"""The commands that use it."""
 
 
 @dataclass(frozen=True, slots=True)
