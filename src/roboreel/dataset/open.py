@@ -34,8 +34,8 @@ from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import open_root
 from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.originals import name_before
 from roboreel.storage.root import FileStat, Root
+from roboreel.storage.staging.originals import name_before
 from roboreel.storage.staging.staging import moved_original
 from roboreel.storage.tables.tables import read_table
 from roboreel.storage.video.packet_index import INDEX_FILE
