@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreel.errors import StorageError
+from roboreel.storage.disk import explained
 from roboreel.storage.fs import inside, open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.output_file import Output
@@ -311,3 +313,25 @@ def test_inside_resolves_links(tmp_path: Path) -> None:
     assert inside(tmp_path / "a", tmp_path / "a")
     assert not inside(tmp_path / "a" / ".." / "b", tmp_path / "a")
     assert not inside(tmp_path / "ab", tmp_path / "a")
+
+
+def test_a_file_beyond_the_limit_is_named_with_the_limit(local: LocalRoot) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(StorageError) as raised, local.create("d/large") as output:
+            output.write(bytes(1 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(raised.value) == (
+        f"'d/large' in '{local.url}': File too large: files of this process are limited to 4,096 bytes"
+        " (ulimit -f)"
+    )
+    assert not (Path(local.url) / "d" / "large").exists()
+
+
+def test_a_file_too_large_without_a_limit_is_laid_to_the_file_system() -> None:
+    said = explained(OSError(errno.EFBIG, "File too large"))
+    assert said == "File too large: the file system does not allow files of this size"
+    assert explained(OSError(errno.EACCES, "Permission denied")) == "Permission denied"

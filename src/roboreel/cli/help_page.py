@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,15 @@ PANELS = (OWN, WHAT, HOW, OUTPUT)
 _NAMES = 26
 """Columns for names of options; longer ones get a line of their own."""
 _EXAMPLES = "Examples:"
+_ENCODING = ("encode", "resample")
+"""Commands that always re-encode: only their pages have a row for each option of the encoder."""
+_ENCODER = ("vcodec", "pix_fmt", "g", "crf", "preset", "fast_decode")
+_ENCODER_HELP = (
+    "Settings of videos that have to be re-encoded: see `roboreel encode --help`. Default: close to the"
+    " source's."
+)
+_DEFAULTS = re.compile(r"Default: ([^()]+) \(`(\w+)`: ([^)]+)\)")
+"""A default, and that of one command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ def command_page(command: Any, path: str, page: Page) -> str:
     for heading in PANELS:
         options = [one for one in command.params if _panel(one) == heading]
         if options:
-            blocks.append([page.heading(heading), *_rows(options, page)])
+            blocks.append([page.heading(heading), *_rows(options, page, command.name)])
     commands = getattr(command, "commands", {})
     if commands:
         column = max(map(len, commands))
@@ -144,9 +154,14 @@ def _panel(param: Any) -> str | None:
     return getattr(param, "rich_help_panel", None) or OWN
 
 
-def _rows(params: Iterable[Any], page: Page) -> Iterator[str]:
-    for param in params:
-        yield from page.row(names_of(param), _text(param))
+def _rows(params: Iterable[Any], page: Page, command: str = "") -> Iterator[str]:
+    every = [*params]
+    encoder = [] if command in _ENCODING else [one for one in every if one.name in _ENCODER]
+    for param in every:
+        if encoder and param is encoder[0]:
+            yield from page.row(", ".join(one.opts[0] for one in encoder), _ENCODER_HELP)
+        elif param not in encoder:
+            yield from page.row(names_of(param), _text(param, command))
 
 
 def names_of(param: Any) -> str:
@@ -160,9 +175,11 @@ def names_of(param: Any) -> str:
     return f"{shown} {param.metavar}" if param.metavar else shown
 
 
-def _text(param: Any) -> str:
-    """The help of a parameter, with its default unless the help itself names one."""
-    text = str(param.help or "")
+def _text(param: Any, command: str) -> str:
+    """The help of a parameter, with its default in this command unless the help itself names one."""
+    text = _DEFAULTS.sub(
+        lambda found: f"Default: {found[3 if found[2] == command else 1]}", str(param.help or "")
+    )
     value = param.default
     shown = isinstance(value, str | int | float) and not (
         isinstance(value, bool) or getattr(param, "count", False)

@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from stat import S_ISREG
 from typing import IO, TYPE_CHECKING, cast
 
 from roboreel.storage.modes import PRIVATE, USUAL, Modes
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -26,6 +30,8 @@ FaultHook = Callable[[str, str, str], None]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Error numbers of a full disk or an exhausted quota."""
+REFUSES = FULL | {errno.EFBIG}
+"""The same, and of a file that grew beyond a limit."""
 
 _hooks: list[FaultHook] = []
 _SYNCED_ONE_BY_ONE = 256
@@ -318,6 +324,18 @@ def boot() -> str:
             return file.read().strip()
     except OSError:
         return ""
+
+
+def explained(error: OSError) -> str:
+    """What an error says; of a file that is too large, with the limit."""
+    said = error.strerror or str(error)
+    if error.errno != errno.EFBIG:
+        return said
+    if sys.platform != "win32":
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if limit != resource.RLIM_INFINITY:
+            return f"{said}: files of this process are limited to {limit:,} bytes (ulimit -f)"
+    return f"{said}: the file system does not allow files of this size"
 
 
 def is_full(error: BaseException | None) -> bool:

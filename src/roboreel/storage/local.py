@@ -271,13 +271,13 @@ class LocalRoot(WriteRoot):
 
     @contextlib.contextmanager
     def _room(self, name: str) -> Iterator[None]:
-        """Add the file name to the error of a full disk; other errors may come from an input."""
+        """Add the file name to errors of a full disk and a file limit; others may come from an input."""
         try:
             yield
         except OSError as error:
-            if error.errno not in disk.FULL:
+            if error.errno not in disk.REFUSES:
                 raise
-            raise StorageError(f"'{name}' in '{self.url}': {error.strerror}") from error
+            raise self._explanation(name, error) from error
 
     @contextlib.contextmanager
     def _explained(self, name: str) -> Iterator[None]:
@@ -287,7 +287,7 @@ class LocalRoot(WriteRoot):
             raise self._explanation(name, error) from error
 
     def _explanation(self, name: str, error: OSError) -> StorageError:
-        return StorageError(f"'{name}' in '{self.url}': {error.strerror or error}")
+        return StorageError(f"'{name}' in '{self.url}': {disk.explained(error)}")
 
 
 class _OpenDescriptor(OpenFile):

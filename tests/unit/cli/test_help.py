@@ -91,6 +91,22 @@ def test_listed_choices_are_the_ones_that_are_accepted(path: str) -> None:
             assert accepted == param.metavar.split("|"), param.name
 
 
+def test_options_of_the_encoder_have_rows_where_videos_are_always_encoded(
+    roboreel: Roboreel,
+) -> None:
+    one_row = "  --vcodec, --pix-fmt, --g, --crf, --preset, --fast-decode\n"
+    for name in NAMES:
+        shown = roboreel(name, "-h").out
+        assert "(`encode`" not in shown
+        assert (one_row in shown) == (
+            "--drop-audio" in shown and name not in ("encode", "resample")
+        )
+    encode, resample = (" ".join(roboreel(n, "-h").out.split()) for n in ("encode", "resample"))
+    assert "--g N Put a keyframe every N frames. Default: 2." in encode
+    assert "--g N Put a keyframe every N frames. Default: as in the source, at most 30." in resample
+    assert "--crf X" in resample
+
+
 def test_only_the_command_that_runs_is_imported() -> None:
     fresh: Any = typer.main.get_command(app)
     context = fresh.make_context("roboreel", [], resilient_parsing=True)

@@ -115,3 +115,29 @@ def test_of_several_datasets_the_damaged_one_is_named(
     assert told[0].startswith("error: 'bad': ")
     assert told[-1].startswith("  try: roboreel check bad ")
     assert "'bad'" not in roboreel("check", "bad").out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("delete SRC --episodes 1 -o out", ["renumbered: episodes 0, 2, 3 are now 0 to 2"]),
+        ("delete SRC --episodes 1 --dry-run", ["renumbered: episodes 0, 2, 3 are now 0 to 2"]),
+        ("keep SRC --episodes 2 -o out", ["renumbered: episode 2 is now 0"]),
+        ("keep SRC --episodes 0:2 -o out", []),
+        ("reorder SRC --order 3,1,0,2 -o out", []),
+        ("merge SRC SRC -o out", []),
+        ("delete SRC --episodes 1 -o out --quiet", []),
+    ],
+)
+def test_a_result_whose_episodes_have_other_numbers_says_which(
+    roboreel: Roboreel,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    told: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = roboreel(*shlex.split(words.replace("SRC", str(source))))
+    assert done.code == 0
+    assert [line for line in done.out.splitlines() if line.startswith("renumbered")] == told

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from roboreel.cli.shared.shared_options import Form
 from roboreel.cli.text.output import emit_json, heading, problems, say, table, tell
 from roboreel.cli.text.planned_files import planned_rows
 from roboreel.errors import Problem, counted, ranged
 from roboreel.format.causes import naming
-from roboreel.plan.plan import Plan
+from roboreel.plan.plan import SOURCE_EPISODE, Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.runner.run_report import Report
 from roboreel.summary.words import human_bytes
@@ -43,6 +45,7 @@ def show_plan(plan: Plan, form: Form) -> None:
         f" reads about {human_bytes(plan.input_bytes)}"
     )
     table(planned_rows(plan))
+    show_renumbered(plan)
     show_trims(plan.trimmed)
     _show_notes(naming(plan.out, plan.problems), plan.losses, () if plan.refused else plan.skipped)
     if plan.refused:
@@ -77,6 +80,18 @@ def show_report(report: Report) -> None:
     table(rows)
     show_trims(report.trimmed)
     _show_notes(report.problems, report.losses, report.skipped)
+
+
+def show_renumbered(plan: Plan) -> None:
+    """Print which numbers the episodes had, if some are left out of one dataset and the others follow up."""
+    before = plan.inputs[SOURCE_EPISODE].to_numpy()
+    in_order = len(before) > 0 and bool((np.diff(before) > 0).all())
+    if len(plan.datasets) == 1 and in_order and before[-1] >= len(before):
+        last = len(before) - 1
+        now = (
+            f"s {ranged(before.tolist())} are now 0 to {last}" if last else f" {before[0]} is now 0"
+        )
+        say(f"renumbered: episode{now}")
 
 
 def show_trims(trimmed: Sequence[TrimmedEpisode]) -> None:

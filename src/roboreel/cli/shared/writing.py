@@ -15,7 +15,7 @@ from roboreel.cli.failures.advice import NoOutputError, suggested_output
 from roboreel.cli.help_page import WHAT
 from roboreel.cli.shared.opening import opened, opened_source
 from roboreel.cli.shared.progress import progress_shown
-from roboreel.cli.shared.reports import show_plan, tell_report
+from roboreel.cli.shared.reports import show_plan, show_renumbered, tell_report
 from roboreel.cli.shared.shared_options import (
     AllowMissingOption,
     CleanOption,
@@ -355,6 +355,8 @@ def carry_out(
         report = run_shown(plan, options, run_options)
         output.written = True
         then(report, options.form)
+        if options.form == "text":
+            show_renumbered(plan)
         return report
 
 

@@ -135,4 +135,4 @@ class StreamedVideo:
         try:
             yield
         except OSError as error:
-            raise StorageError(f"'{self.path}': {error.strerror or error}") from error
+            raise StorageError(f"'{self.path}': {disk.explained(error)}") from error
