@@ -30,29 +30,26 @@ class Cause:
 
 
 RECOMPUTE = "recompute before training"
-_RECOMPUTE, _IN_PLACE = "roboreel stats DST --recompute", "--in-place'"
+_COMMAND, _IN_PLACE = "roboreel stats DST --recompute", "--in-place'"
 
 
 def remedy(features: Iterable[str]) -> str:
     """The command that fixes wrong statistics of these features in a result, which `naming` names."""
     names = quote(",".join(features))
-    return f"{RECOMPUTE}: '{_RECOMPUTE} --features {names} {_IN_PLACE}"
+    return f"{RECOMPUTE}: '{_COMMAND} --features {names} {_IN_PLACE}"
 
 
 def naming(out: str | None, problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems with the path of the result in the command of `remedy`; None leaves them as they are."""
-    return tuple(
-        one
-        if out is None or one.action is None or _RECOMPUTE not in one.action
-        else replace(one, action=_named(one.action, out))
-        for one in problems
-    )
+    if out is None:
+        return tuple(problems)
+    return tuple(replace(one, action=one.action and _named(one.action, out)) for one in problems)
 
 
 def _named(action: str, out: str) -> str:
-    if "://" in out:  # nothing is replaced at a URL
+    if _COMMAND in action and "://" in out:  # nothing is replaced at a URL
         action = action.replace(_IN_PLACE, f"-o {quote(out.rstrip('/') + '_stats')}'")
-    return action.replace(_RECOMPUTE, _RECOMPUTE.replace("DST", quote(out)))
+    return action.replace(_COMMAND, _COMMAND.replace("DST", quote(out)))
 
 
 WRAPPED = Cause("squares of 8-bit pixels overflowed at 256", "a bug of lerobot 0.4.0 to 0.5.1")

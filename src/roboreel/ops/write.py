@@ -16,6 +16,7 @@ from roboreel.errors import DatasetError, UsageError
 from roboreel.executors.make_executor import make_executor
 from roboreel.executors.worker_options import WorkerChoice
 from roboreel.executors.worker_pool import cluster_session
+from roboreel.format.causes import naming
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
 from roboreel.hub.open_source import open_source
@@ -236,7 +237,8 @@ def plan_write(
     view = with_uids(with_encoders(view))
     plan = compile_view(view, surveyed(view, workers, {} if surveys is None else surveys))
     require_codecs(plan)
-    return replace(plan, out=path, in_place=in_place)
+    problems = naming(path, plan.problems)
+    return replace(plan, out=path, in_place=in_place, problems=problems)
 
 
 @lists_options(WriteOptions, RunOptions)

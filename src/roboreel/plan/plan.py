@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.errors import Problem, counted
-from roboreel.format.causes import naming
 from roboreel.format.depth import DepthScale
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import LENGTH, Model
@@ -332,7 +331,7 @@ class Plan(Summarized):
             "episodes": len(self.model.episodes),
             "input_bytes": self.input_bytes,
             "ops": [_op_to_json(op) for op in self.ops],
-            "problems": [one.to_json() for one in naming(self.out, self.problems)],
+            "problems": [problem.to_json() for problem in self.problems],
             "losses": list(self.losses),
             "trimmed": [one.to_json() for one in self.trimmed],
             "skipped": [problem.to_json() for problem in self.skipped],

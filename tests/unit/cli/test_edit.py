@@ -329,7 +329,7 @@ ENCODING = ("convert", "delete", "encode", "keep", "merge", "resample", "split",
 def test_all_that_encode_have_the_options_of_an_encoder(roboreel: Roboreel, command: str) -> None:
     done = roboreel(command, "--help")
     assert done.code == 0
-    for option in ("--vcodec", "--pix-fmt", "--g ", "--crf", "--preset", "--fast-decode"):
+    for option in ("--vcodec", "--pix-fmt", "--g", "--crf", "--preset", "--fast-decode"):
         assert option in done.out
 
 

@@ -10,7 +10,6 @@ from roboreel.cli.shared.shared_options import Form
 from roboreel.cli.text.output import emit_json, heading, problems, say, table, tell
 from roboreel.cli.text.planned_files import planned_rows
 from roboreel.errors import Problem, counted, ranged
-from roboreel.format.causes import naming
 from roboreel.plan.plan import SOURCE_EPISODE, Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.runner.run_report import Report
@@ -47,7 +46,7 @@ def show_plan(plan: Plan, form: Form) -> None:
     table(planned_rows(plan))
     show_renumbered(plan)
     show_trims(plan.trimmed)
-    _show_notes(naming(plan.out, plan.problems), plan.losses, () if plan.refused else plan.skipped)
+    _show_notes(plan.problems, plan.losses, () if plan.refused else plan.skipped)
     if plan.refused:
         tell(f"error: {plan.refused}: pass --on-broken skip to leave them out and write the others")
         problems(plan.skipped, to_stderr=True)
