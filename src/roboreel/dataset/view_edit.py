@@ -13,7 +13,7 @@ from roboreel.dataset.view_source import PATH, REFERENCE, VIEW, path_from
 from roboreel.edit.step_fields import CONTINUES
 from roboreel.edit.view import View
 from roboreel.edit.view_document import VERBS, concat_document, source_document, step_document
-from roboreel.errors import UsageError
+from roboreel.errors import DatasetError, RoboreelError, UsageError
 from roboreel.types import JsonObject
 
 
@@ -67,9 +67,20 @@ def begin_view(
     described = [_described(file, one, opener) for one in sources]
     start = source_document(0) if len(sources) == 1 else concat_document(len(sources))
     document = {SOURCES: described, **start}
-    view = opener.view(file, document)
+    try:
+        view = opener.view(file, document)
+    except DatasetError as error:  # there is no file yet that could be at fault
+        raise _reason(error) from error
     file.write(document)
     return view
+
+
+def _reason(error: RoboreelError) -> RoboreelError:
+    """Why sources do not go together; else the error itself."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, UsageError):
+        cause = cause.__cause__
+    return error if cause is None else cause
 
 
 def edit_view(

@@ -40,9 +40,13 @@ class MergeWay:
     @property
     def effect(self) -> str:
         """What it does."""
-        effects = {"pad": "fills the gaps with zeros", "common": "keeps what all have alike"}
-        left_out = f", without {', '.join(self.allow_missing)}" if self.allow_missing else ""
-        return effects.get(self.features, "takes them as one camera") + left_out
+        if self.features == "pad":
+            return "fills the gaps with zeros"
+        if self.allow_missing:
+            return f"leaves out {', '.join(self.allow_missing)}"
+        return (
+            "keeps what all have alike" if self.features == "common" else "takes them as one camera"
+        )
 
     def __str__(self) -> str:
         given = [f"rename={_as_json(dict(self.rename))}"] if self.rename else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from shlex import join
 from typing import TypeAlias
 
 import numpy as np
@@ -68,8 +69,10 @@ def _having_uid(view: ViewData, uid: Iterable[str]) -> Bools:
     uids = view.uids()
     unknown = sorted(wanted.difference(uids))
     if unknown:
+        urls = list(dict.fromkeys(source.dataset.url for source in view.sources))
         raise UsageError(
-            f"no episode has the uid {listed(unknown)}: roboreel info SRC --lineage lists all uids"
+            f"no episode has the uid {listed(unknown)}: {join(['roboreel', 'info', *urls, '--lineage'])}"
+            " lists all uids"
         )
     return np.array([one in wanted for one in uids], dtype=np.bool_)
 

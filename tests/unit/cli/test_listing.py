@@ -95,6 +95,13 @@ def test_a_command_on_one_dataset_gets_a_line_for_each_inside(
     ]
 
 
+def test_a_folder_of_a_dataset_is_answered_with_the_dataset(
+    roboreel: Roboreel, source: Path
+) -> None:
+    told = roboreel("info", source / "meta").err
+    assert told.splitlines()[-1] == f"  try: roboreel info {source}"
+
+
 @pytest.mark.parametrize("damage", ["episodes", "tasks.parquet", "info.json"])
 @pytest.mark.parametrize("command", [["diff"], ["merge", "-o", "out"]])
 def test_of_several_datasets_the_damaged_one_is_named(

@@ -116,3 +116,19 @@ def test_cameras_of_other_sizes_have_the_line_to_type(roboreel: Roboreel, here: 
     (line,) = _lines(told)
     assert line.startswith("roboreel merge a b -o c --resize ")
     assert _all_work(roboreel, [line])
+
+
+def test_a_view_file_of_datasets_that_differ_is_answered_with_a_merge(
+    roboreel: Roboreel, here: Path
+) -> None:
+    _made(here / "a", TOP, WRIST)
+    _made(here / "b", TOP)
+    lines = _lines(roboreel("edit", "x.view.json", "from", "a", "b").err)
+    assert lines == [
+        f"roboreel merge a b -o a_merged --features common --allow-missing {WRIST}",
+    ]
+    assert _all_work(roboreel, lines)
+    _made(here / "slow", TOP, fps=15)
+    lines = _lines(roboreel("edit", "x.view.json", "from", "b", "slow").err)
+    assert lines == ["roboreel merge b slow -o b_merged --fps 30"]
+    assert not (here / "x.view.json").exists()

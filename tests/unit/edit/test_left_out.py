@@ -282,8 +282,8 @@ def test_differences_have_a_line_per_feature_and_the_rename(tmp_path: Path) -> N
     renaming = f'rename={{"observation.images.front": "{TOP}"}}'
     assert said == (
         f'the datasets do not have the same features: pass {renaming} and features="pad" (fills the gaps'
-        f' with zeros), or {renaming} and features="common" and allow_missing=["action"] (keeps what all'
-        " have alike, without action)"
+        f' with zeros), or {renaming} and features="common" and allow_missing=["action"] (leaves out'
+        " action)"
     )
     urls = [one.url for one in many]
     assert sorted(lines) == sorted(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.failures.advice import typed
 from roboreel.cli.shared.choosing import (
     EpisodesOption,
     episodes_in,
@@ -129,7 +130,12 @@ def trim(
                 f"--still {_SUGGEST} only prints a value and writes nothing: run again with --still and"
                 " that value"
             )
-        _show_suggestion(options.view(source), still_feature, episodes, as_json=options.as_json)
+        view = options.view(source)
+        found = _show_suggestion(view, still_feature, episodes, as_json=options.as_json)
+        if found is not None:
+            chosen = [] if episodes is None else ["--episodes", episodes]
+            line = typed(["trim", source, *found.split(), *chosen, "--dry-run"])
+            say(f"To see which frames would be cut: {line}")
         return
     if still is not None:
         limit = _threshold(still)
@@ -187,7 +193,10 @@ def _without_ends(view: View, most: float, feature: str, episodes: str | None) -
     return view.trim_still(most, feature=feature, episodes=chosen)
 
 
-def _show_suggestion(view: View, feature: str, episodes: str | None, *, as_json: bool) -> None:
+def _show_suggestion(
+    view: View, feature: str, episodes: str | None, *, as_json: bool
+) -> str | None:
+    """Print a threshold; return the options that set it, if text was printed and there is one."""
     chosen = None if episodes is None else episodes_in(episodes, view)
     found = view.suggest_still(feature, episodes=chosen)
     if as_json:
@@ -199,19 +208,19 @@ def _show_suggestion(view: View, feature: str, episodes: str | None, *, as_json:
                 "step": {"median": found.median, "fast": found.fast, "largest": found.largest},
             }
         )
-        return
+        return None
     if found.most is None:
         say(
             f"'{feature}' never changes in {_said(view, chosen)}: choose another feature with"
             " --still-feature"
         )
-        return
+        return None
     say(f"changes of '{feature}' from frame to frame in {_said(view, chosen)}, in its own unit:")
     say(
         f"  median {found.median:.3g}, 95th percentile {found.fast:.3g}, largest {found.largest:.3g}"
     )
     say(f"suggested: {_command(found)} (5 % of the 95th percentile)")
-    say("Add -o DST --dry-run to see which frames would be cut.")
+    return _command(found)
 
 
 def _said(view: View, chosen: Sequence[int] | None) -> str:

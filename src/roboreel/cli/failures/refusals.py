@@ -46,6 +46,7 @@ _AS_TYPED = re.compile(r"--resize \d+x\d+|--allow-missing [^\n]+?(?= to write it
 """Options that a plan asks for."""
 _VIEW = re.compile(r"(?:the view file |^)'([^']+\.view\.json)' (?:was made|cannot be)")
 """A view file that cannot be used as it is."""
+_PART = re.compile(r"'([^']+)' is not a LeRobot dataset\n.* part of the dataset '([^']+)'")
 _IS_VIEW = re.compile(r"'([^']+)' is a view file, but a dataset is needed here")
 _QUOTED = re.compile(r"'([^']+)'")
 _JUDGES = ("check", "repair")
@@ -98,11 +99,8 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
             yield line, ""
     elif isinstance(error, FramesOutsideError):
         yield from _elsewhere(words, error)
-    elif isinstance(error, DifferentRatesError) and _command(words) == "merge":
-        yield from _short([*words, "--fps", str(error.rate)])
-    elif isinstance(error, DatasetsDifferError) and _command(words) == "merge":
-        for way in error.ways:
-            yield from _short(_merged(words, way, error.rate), way.effect)
+    elif isinstance(error, (DifferentRatesError, DatasetsDifferError)):
+        yield from _merges(words, error)
     elif 'pass on_broken="skip"' in str(error) or SKIP in str(error):
         yield from _skipping(words, str(error))
     elif isinstance(error, PlanError) and (found := _AS_TYPED.search(as_typed(str(error)))):
@@ -121,8 +119,15 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif (view := _VIEW.search(str(error))) is not None:
         yield from view_lines(view[1], str(error))
     elif isinstance(error, (DatasetError, StorageError)):
-        inner = [*_inside(words)]
+        inner = [*_inside(words), *_above(words, str(error))]
         yield from inner or (() if _command(words) in _JUDGES else _to_check(words))
+
+
+def _above(words: Sequence[str], message: str) -> Iterator[tuple[str, str]]:
+    """The arguments with the dataset of which a folder is a part."""
+    found = _PART.search(message)
+    if found is not None and found[1] in words:
+        yield from _short(replaced(words, found[1], found[2]))
 
 
 def _datasets_inside(path: str) -> list[str]:
@@ -145,6 +150,20 @@ def _elsewhere(words: Sequence[str], error: FramesOutsideError) -> Iterator[tupl
         yield from _short(line, f"deletes {named}; then trim the result")
 
 
+def _merges(
+    words: Sequence[str], error: DifferentRatesError | DatasetsDifferError
+) -> Iterator[tuple[str, str]]:
+    """The merges that work; `edit VIEW from` has no options for them, so they write a dataset."""
+    if words[0] == "edit":
+        words = ["merge", *words[3:]]
+        words += ["-o", shortened(suggested_output(words[1], "merge"))]
+    if isinstance(error, DifferentRatesError):
+        yield from _short([*words, "--fps", str(error.rate)])
+        return
+    for way in error.ways:
+        yield from _short(_merged(words, way, error.rate), way.effect)
+
+
 def _merged(words: Sequence[str], way: MergeWay, rate: Fraction | None) -> list[str]:
     """The arguments of a merge that works."""
     line = [*words]
@@ -163,7 +182,7 @@ def _replaced(words: Sequence[str], option: str, value: str) -> list[str]:
 
 
 def _inside(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The arguments with the datasets inside a folder that is none itself."""
+    """The arguments with the datasets inside a folder that is none itself, or with the one above it."""
     for at, word in enumerate(words[1:], start=1):
         inner = _datasets_inside(word)
         if inner and _command(words) in _SEVERAL:
