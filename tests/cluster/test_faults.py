@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,16 @@ import pytest
 import roboreel
 from roboreel.errors import RunError
 from roboreel.progress.event import ProgressEvent
+from roboreel.runner.commit import write_documents
+from roboreel.runner.ledger import Ledger
 from roboreel.testing import Camera, make_dataset
-from tests.cluster.jobs import mortal_attempt, poisoned_attempt
+from tests.cluster.jobs import (
+    LATE_OP,
+    LateAttempt,
+    late_attempt,
+    mortal_attempt,
+    poisoned_attempt,
+)
 from tests.oracle import tree_digest
 
 ray: Any = pytest.importorskip("ray", reason="the extra ray is not installed")
@@ -116,6 +125,80 @@ def test_an_op_that_always_kills_its_worker_is_named_and_not_tried_for_ever(
     )
     assert report.resumed  # all but that op was done
     assert tree_digest(tmp_path / "out") == wanted
+
+
+RELEASED = ("when another attempt was taken", "when documents are written", "when all is done")
+STOPS = ("create", "replace")
+"""Operations of the disk before which an attempt stops: its file is made, and gets its name."""
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("stops_before", STOPS)
+@pytest.mark.parametrize("released", RELEASED)
+def test_an_attempt_that_goes_on_after_its_worker_was_lost_changes_nothing(
+    released: str,
+    stops_before: str,
+    source: Path,
+    wanted: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late, outcomes = LateAttempt(tmp_path / "late"), list[str]()
+    real_record = Ledger.record
+
+    def record(self: Ledger, result: Any) -> None:
+        real_record(self, result)
+        if result.number == LATE_OP and released == RELEASED[0]:
+            outcomes.append(late.finish())
+
+    def documents(*given: Any) -> Any:
+        if released == RELEASED[1]:
+            outcomes.append(late.finish())
+        return write_documents(*given)
+
+    monkeypatch.setattr(
+        "roboreel.runner.run.attempt", partial(late_attempt, stops_before=stops_before)
+    )
+    monkeypatch.setattr(Ledger, "record", record)
+    monkeypatch.setattr("roboreel.runner.run.write_documents", documents)
+    roboreel.convert(source, to="v3.0", out=tmp_path / "out", executor="ray", **MANY_FILES)
+    if released == RELEASED[2]:
+        outcomes.append(late.finish())
+    (outcome,) = outcomes
+    assert outcome.startswith("OpResult(" if released == RELEASED[0] else "JobFailure("), outcome
+    assert tree_digest(tmp_path / "out") == wanted
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["late", "out"]
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("stops_before", STOPS)
+def test_an_attempt_that_timed_out_does_not_get_into_a_later_run(
+    stops_before: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later run has other options, so that the late file would be another one."""
+    out, late, outcomes = tmp_path / "out", LateAttempt(tmp_path / "late"), list[str]()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "roboreel.runner.run.attempt",
+            partial(late_attempt, stops_before=stops_before, hangs=True),
+        )
+        with pytest.raises(RunError, match="did not finish within 12 s"):
+            roboreel.convert(
+                source, to="v3.0", out=out, executor="ray", timeout_factor=0.1, **MANY_FILES
+            )
+
+    def documents(*given: Any) -> Any:
+        outcomes.append(late.finish())
+        return write_documents(*given)
+
+    others = roboreel.open(source).delete([0]).with_target("v3.0", **MANY_FILES)
+    with monkeypatch.context() as patch:
+        patch.setattr("roboreel.runner.run.write_documents", documents)
+        roboreel.write(others, out=out, leftovers="clean", executor="ray")
+    assert outcomes[0].startswith("JobFailure("), outcomes
+    roboreel.write(others, out=tmp_path / "serial")
+    assert tree_digest(out) == tree_digest(tmp_path / "serial")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["late", "out", "serial"]
 
 
 DRIVER = """

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 import roboreel
+from roboreel.errors import StorageError
 from roboreel.plan.plan import CopyFile
 from roboreel.storage import disk
+from roboreel.storage.fs import open_output
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import is_scratch, scratch_beside
 from roboreel.storage.staging.staging import Staging, refuse_busy, staging_location
@@ -67,6 +69,31 @@ def test_scratch_is_hidden_and_new_each_time() -> None:
     assert len(names) == 100
     assert all(name.startswith("meta/.") and is_scratch(name[5:]) for name in names)
     assert not is_scratch(".roboreel-parts")
+
+
+def test_an_attempt_finishes_no_file_after_its_run(tmp_path: Path) -> None:
+    staging = Staging(tmp_path / "out")
+    staging.begin()
+    root = open_output(staging.root.url, unfinished=staging.unfinished)
+    root.put("data/a", b"in time")
+
+    def late() -> None:
+        with root.create("data/b") as output:
+            output.write(b"late")
+            staging.end_attempts()
+
+    with pytest.raises(StorageError, match="No such file"):
+        late()
+    with pytest.raises(StorageError, match="No such file"):
+        root.put("more/c", b"late")
+    staging.publish({})
+    with pytest.raises(StorageError, match="No such file"):
+        root.put("data/d", b"too late")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
+        "out",
+        "out/data",
+        "out/data/a",
+    ]
 
 
 def test_a_retried_attempt_and_its_late_twin_write_files_of_their_own(tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ def run_plan(
         before = _begin(staging, ledger, options.leftovers)
         if isinstance(staging, Staging):
             require_space(staging, ledger)
-        sketches = _run_ops(plan, executor, ledger)
+        sketches = _run_ops(plan, executor, ledger, staging.unfinished)
+        staging.end_attempts()
         begin_phase("writing documents")
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
@@ -250,7 +251,7 @@ def _published(
         return report
 
 
-def _run_ops(plan: Plan, executor: Executor, ledger: Ledger) -> WholeSketches:
+def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, unfinished: str) -> WholeSketches:
     """Run the ops that are not done yet, and record them; a failed op does not stop the others.
 
     If the plan is refused, only the ops that another plan can reuse are run.
@@ -261,7 +262,8 @@ def _run_ops(plan: Plan, executor: Executor, ledger: Ledger) -> WholeSketches:
         n for n, op in enumerate(plan.ops) if plan.refused and op.kind != MeasureCamera.kind
     }
     done = frozenset(ledger.done) | left_out
-    works = work_of(plan, ledger.root.url, done=done, modes=ledger.root.modes)
+    root = ledger.root
+    works = work_of(plan, root.url, done=done, modes=root.modes, unfinished=unfinished)
     progress = PlanProgress(plan=plan, done=done)
     moved = None if current_reporter() is None else progress.moved
     with contextlib.closing(executor.run(works, attempt, moved)) as outcomes:

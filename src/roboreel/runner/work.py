@@ -63,6 +63,8 @@ class Work:
     """Columns from memory instead of a file, for each episode's row range, by position in the op's tables."""
     modes: Modes = USUAL
     """Permissions of the result's folders."""
+    unfinished: str = ""
+    """The folder for unfinished files, if the result is on a disk: see `Staging.unfinished`."""
     sketched: Mapping[str, int] = field(default_factory=dict)
     """Columns whose rows a table op sketches: see `row_sketches.sketched_features`."""
 
@@ -101,7 +103,7 @@ class Work:
         """(root to read from, root to write to); written files are as private as those that the op reads."""
         source = input_root(self.sources)
         modes = self.modes.for_files(source.mode(name) for name in self._reads())
-        return source, open_output(self.staging, modes=modes)
+        return source, open_output(self.staging, modes=modes, unfinished=self.unfinished)
 
     def _reads(self) -> Iterable[str]:
         """The files that the op's outputs are made from."""
@@ -200,7 +202,12 @@ def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFa
 
 
 def work_of(
-    plan: Plan, staging: str, *, done: Container[int] = (), modes: Modes = USUAL
+    plan: Plan,
+    staging: str,
+    *,
+    done: Container[int] = (),
+    modes: Modes = USUAL,
+    unfinished: str = "",
 ) -> Iterator[Work]:
     """Yield the plan's unfinished ops, each with what it needs.
 
@@ -209,6 +216,7 @@ def work_of(
         staging: the folder to write into.
         done: numbers of the finished ops.
         modes: permissions of the result's folders.
+        unfinished: the folder for unfinished files, if there is one.
     """
     sketched = sketched_features(plan)
     for number, op in enumerate(plan.ops):
@@ -230,6 +238,7 @@ def work_of(
             sources=plan.sources,
             staging=staging,
             modes=modes,
+            unfinished=unfinished,
             inputs=inputs,
             outputs=outputs,
             files=files,

@@ -70,18 +70,22 @@ class _Watched(io.BufferedWriter):
             return super().write(data)  # type: ignore[arg-type]  # any buffer, as the base takes it
 
 
-def create(path: str, *, to: str, modes: Modes = USUAL) -> IO[bytes]:
+def create(path: str, *, to: str, modes: Modes = USUAL, within: str | None = None) -> IO[bytes]:
     """Create a file, open for writing, and its folders.
 
     Args:
         path: its temporary name; nothing, not even a link, may exist there.
         to: its final name, which is passed to hooks.
         modes: permissions of the file and its folders.
+        within: a folder above `to` that must exist, like the folder of `path`: neither is made.
 
     Raises:
         FileExistsError: `path` exists.
+        FileNotFoundError: a folder that must exist does not.
     """
-    make_folders(os.path.dirname(path), modes)
+    if within is not None and not os.path.isdir(os.path.dirname(path)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    make_folders(os.path.dirname(to), modes, within=within)
 
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags | _CAREFUL, modes.file)
@@ -219,17 +223,19 @@ def _regular(path: str, flags: int) -> int:
     raise OSError(errno.EPERM, "not a file that roboreel made", path)
 
 
-def make_folders(path: str | os.PathLike[str], modes: Modes = USUAL) -> None:
-    """Make a folder and its missing parents."""
+def make_folders(
+    path: str | os.PathLike[str], modes: Modes = USUAL, *, within: str | None = None
+) -> None:
+    """Make a folder and its missing parents, but not `within`, which is above it and must exist."""
     if not os.path.isdir(path):
         with _operation("make_folders", path):
-            _make_folders(os.fspath(path), modes)
+            _make_folders(os.fspath(path), modes, within)
 
 
-def _make_folders(path: str, modes: Modes) -> None:
+def _make_folders(path: str, modes: Modes, within: str | None) -> None:
     above = os.path.dirname(path)
-    if above and not os.path.isdir(above):
-        _make_folders(above, modes)
+    if above and above != within and not os.path.isdir(above):
+        _make_folders(above, modes, within)
     try:
         os.mkdir(path, modes.folder)
     except FileExistsError:  # another process was faster

@@ -18,6 +18,7 @@ from roboreel.storage.remote.http_root import HttpRoot
 from roboreel.storage.remote.remote import FsspecRoot
 from roboreel.storage.remote.store_root import StoreRoot
 from roboreel.storage.root import Root
+from roboreel.storage.staging.attempt_root import AttemptRoot
 from roboreel.storage.staging.originals import kept_beside
 from roboreel.storage.write_root import WriteRoot
 
@@ -47,15 +48,23 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
     return LocalRoot(path, follow_links=follow_links)
 
 
-def open_output(location: str | os.PathLike[str], *, modes: Modes = USUAL) -> WriteRoot:
+def open_output(
+    location: str | os.PathLike[str], *, modes: Modes = USUAL, unfinished: str = ""
+) -> WriteRoot:
     """Open the root at a local path or URL to write into; it need not exist.
 
     Args:
         location: the path or URL.
         modes: permissions of new files and folders on a local disk.
+        unfinished: of a local disk, the folder for unfinished files of a run (see `AttemptRoot`); by default
+            they are beside the finished ones.
     """
     text = os.fspath(location)
-    return StoreRoot(text) if is_url(text) else LocalRoot(text, modes=modes)
+    if is_url(text):
+        return StoreRoot(text)
+    if unfinished:
+        return AttemptRoot(text, unfinished=unfinished, modes=modes)
+    return LocalRoot(text, modes=modes)
 
 
 def _earlier(path: str) -> str:

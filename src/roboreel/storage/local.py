@@ -55,6 +55,8 @@ class LocalRoot(WriteRoot):
         self.follow_links = follow_links
         self._bounds = None if follow_links else Bounds(self.url)
         self._reach: dict[str, int] = {"": 0o7777}
+        self._within: str | None = None
+        """A folder that is not made where it is missing."""
 
     def listing(self) -> Listing:
         with self._explained("."):
@@ -189,7 +191,7 @@ class LocalRoot(WriteRoot):
         """A new file that gets its name when the block ends without an error, and is removed otherwise."""
         final, partial = self._at(name), self._at(scratch_beside(name))
         with self._explained(name):
-            file = disk.create(partial, to=final, modes=self.modes)
+            file = disk.create(partial, to=final, modes=self.modes, within=self._within)
         try:
             with self._room(name), file:
                 yield Output(file)

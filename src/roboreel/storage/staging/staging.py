@@ -18,7 +18,7 @@ from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE, USUAL, Modes, limited
 from roboreel.storage.names import is_url, local_path, short_name
-from roboreel.storage.scratch import is_scratch
+from roboreel.storage.scratch import is_scratch, scratch_beside
 from roboreel.storage.staging import recovery
 from roboreel.storage.staging.originals import free_name
 from roboreel.storage.staging.recovery import Recovered
@@ -79,6 +79,8 @@ class Staging:
         self.notes = LocalRoot(self.folder, modes=PRIVATE)
         self.identity = identity(self.folder)
         self._mode = 0o700
+        self.unfinished = os.fspath(self.folder / scratch_beside(DATASET))
+        """The folder for files that ops have not finished; no other run has it."""
         try:
             self._refuse_existing()  # another run may have made it while this one waited
         except UsageError:
@@ -97,16 +99,17 @@ class Staging:
             for name in (DATASET, DISCARDED):
                 if (self.folder / name).is_dir():
                     disk.remove_folder(self.folder / name)
-            scratch = [name for name in os.listdir(self.folder) if is_scratch(name)]
-            for name in (LEDGER, SWAP, *scratch):
+            for name in (LEDGER, SWAP):
                 disk.unlink(self.folder / name)
             self.reopen()
 
     def reopen(self) -> None:
         """Make the result's folder if it is missing, with its permissions, before anything is written."""
         path = self.root.path
+        self.end_attempts()
         with self._explained():
             disk.make_folders(path, self.root.modes)
+            disk.make_folders(self.unfinished, self.root.modes)
             if self.final.is_dir():  # the dataset that is replaced, or an empty folder
                 theirs = self.final.stat()
                 if self._in_place:
@@ -114,7 +117,26 @@ class Staging:
                 else:
                     mode, group = limited(theirs.st_mode, [self.root.modes.folder]), None
                 self._mode = mode & 0o7777
-                disk.set_mode(path, self._mode | 0o700, group=group)
+                for made in (path, self.unfinished):
+                    disk.set_mode(made, self._mode | 0o700, group=group)
+
+    def end_attempts(self) -> None:
+        """Take the folder for unfinished files away: no attempt at an op can finish a file any more."""
+        with self._explained():
+            for name in filter(is_scratch, os.listdir(self.folder)):
+                left = self.folder / name
+                if left.is_dir() and not left.is_symlink():
+                    self._remove_aside(left)
+                else:
+                    disk.unlink(left)
+
+    def _remove_aside(self, folder: Path) -> None:
+        """Remove a folder; it is renamed first, so that nothing is added to it."""
+        discarded = self.folder / DISCARDED
+        if discarded.is_dir():  # a run was killed while it removed another
+            disk.remove_folder(discarded)
+        disk.replace(folder, discarded)
+        disk.remove_folder(discarded)
 
     def files(self) -> Iterator[tuple[str, int]]:
         """(name, size in bytes) of every file written so far, including unfinished ones."""
@@ -163,10 +185,7 @@ class Staging:
     def remove_original(self, kept: str) -> None:
         """Remove the original that `replace_original` moved; it is never incomplete under its name."""
         with self._explained():
-            if (self.folder / DISCARDED).is_dir():  # a run was killed while it removed another
-                disk.remove_folder(self.folder / DISCARDED)
-            disk.replace(self.final.with_name(kept), self.folder / DISCARDED)
-            disk.remove_folder(self.folder / DISCARDED)
+            self._remove_aside(self.final.with_name(kept))
 
     def discard(self) -> None:
         """Remove the folder if it holds only roboreel's files, and unlock it."""

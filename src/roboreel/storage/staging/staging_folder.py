@@ -5,7 +5,8 @@
         ledger.jsonl    the finished ops (`runner/ledger.py`)
         dataset/        the result so far
         swap.json       written before publishing: the report, and in place the original's new name
-        discarded/      in place only: an original that is being removed
+        .roboreel-…/    files that ops of the running process have not finished
+        discarded/      a folder that is being removed; in place also the original
 
     DST/.roboreel-parts/
         lock            locked by the run that writes parts of a dataset into DST

@@ -102,6 +102,11 @@ class StoreStaging:
             self.leave()
             raise
 
+    unfinished = ""
+
+    def end_attempts(self) -> None:
+        """Do nothing: files that are not whole are on the workers' machines."""
+
     @property
     def location(self) -> str:
         """Where the finished part of a run is, for messages."""
