@@ -21,6 +21,7 @@ from tests.oracle import tree_digest
 OUT = "memory://bucket/sets/out"
 MARKER = "/bucket/sets/.out.roboreel-partial"
 INFO = "/bucket/sets/out/meta/info.json"
+TABLE = "/bucket/sets/out/data/chunk-000/file-000.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -171,12 +172,80 @@ def test_files_that_no_ledger_knows_are_removed_only_when_asked(
         with pytest.raises(KeyboardInterrupt):
             _written(source)
     assert store.exists(MARKER)
-    store.pipe("/bucket/sets/out/notes.txt", b"mine")
-    with pytest.raises(UsageError, match=r"holds 1 file, such as 'notes\.txt', which an interr"):
+    store.pipe(TABLE, b"half of the run's work")
+    with pytest.raises(UsageError, match=r"holds 1 file, such as 'data/.*', which an interr"):
         _written(source)
-    assert store.cat("/bucket/sets/out/notes.txt") == b"mine"
+    assert store.cat(TABLE) == b"half of the run's work"
     assert _written(source, leftovers="clean").frames == 5
-    assert not store.exists("/bucket/sets/out/notes.txt")
+    assert roboreel.check(OUT).ok
+
+
+OTHERS = ("notes.txt", "data/chunk-000/file-007.parquet", "meta/episodes/notes.txt")
+
+
+@pytest.mark.parametrize("leftovers", ["refuse", "resume", "clean"])
+@pytest.mark.parametrize("machine", ["this", "another"])
+def test_files_that_others_put_beside_those_of_a_run_are_left_and_named(
+    machine: str,
+    leftovers: str,
+    store: Any,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        _stopping(patch, "upload", lambda name: name.endswith("stats.json"), KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            _written(source)
+    if machine == "another":
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    for name in OTHERS:
+        store.pipe(f"/bucket/sets/out/{name}", b"mine")
+    there = store.find("/bucket/sets")
+    with pytest.raises(UsageError, match=r"holds 3 files, such as 'data/.*', 'meta/.*', 'notes"):
+        _written(source, leftovers=leftovers)
+    assert store.find("/bucket/sets") == there
+    for name in OTHERS:
+        store.rm(f"/bucket/sets/out/{name}")
+    written = roboreel.convert(source, to="v2.1", out=OUT, leftovers="clean")
+    assert (written.frames, written.resumed) == (5, 0)
+    assert not [name for name in store.find("/bucket/sets/out") if "file-000" in name]
+
+
+def test_a_file_that_appears_during_a_run_that_fails_is_left(
+    store: Any, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = StoreRoot.upload
+
+    def upload(self: StoreRoot, *arguments: Any) -> None:
+        store.pipe("/bucket/sets/out/notes.txt", b"mine")
+        real(self, *arguments)
+        raise StorageError("full")
+
+    monkeypatch.setattr(StoreRoot, "upload", upload)
+    with pytest.raises(RunError, match="full"):
+        _written(source)
+    assert store.find("/bucket") == ["/bucket/sets/out/notes.txt"]
+
+
+def test_a_run_that_is_started_over_and_killed_again_can_be_cleaned(
+    store: Any, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run has other files, and is killed before it removed those of the first."""
+    with monkeypatch.context() as patch:
+        _stopping(patch, "upload", lambda name: name.endswith("stats.json"), KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            _written(source)
+        patch.setattr(StoreStaging, "discard", StoreStaging.release)
+        patch.setattr(StoreStaging, "remove_all_but", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            roboreel.convert(source, to="v2.1", out=OUT, leftovers="clean")
+    assert roboreel.convert(source, to="v2.1", out=OUT, leftovers="clean").frames == 5
+    assert not [name for name in store.find("/bucket/sets/out") if "file-000" in name]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_neighbour_of_a_like_name_does_not_count(store: Any, source: Path) -> None:

@@ -1,7 +1,7 @@
 """Run jobs as tasks of a Ray cluster: one that dies or hangs costs its job and nothing else.
 
 Small jobs go in bundles, so that what they share is sent once. A job whose worker or node dies is tried again
-alone. An attempt that was given up changes nothing, though it may go on: see `storage/staging/attempt_root.py`.
+alone. An attempt that was given up may go on, but changes nothing (`storage/staging/attempt_root.py`).
 """
 
 from __future__ import annotations

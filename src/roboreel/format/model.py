@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -25,6 +26,7 @@ _DOCUMENTS = {
     "meta/tasks.parquet",
 }
 """Documents of any version: those of another version than the dataset's are not copied."""
+_EPISODE_TABLE = re.compile(r"meta/episodes/chunk-\d+/file-\d+\.parquet")
 SUBTASK_TABLE = "meta/subtasks.parquet"
 LEFT_OUT_FIELDS = frozenset({"task.fields", "episode.fields"})
 """Rules about fields of documents that no version can store."""
@@ -166,6 +168,11 @@ def split_files(names: tuple[str, ...], used: frozenset[str]) -> dict[str, tuple
 def is_client_note(name: str) -> bool:
     """True for files in which a Hub client records its downloads."""
     return name.startswith(".cache/huggingface/")
+
+
+def is_written_document(name: str) -> bool:
+    """True for names of the documents that are written for any version."""
+    return name in _DOCUMENTS or _EPISODE_TABLE.fullmatch(name) is not None
 
 
 def _travels(name: str) -> bool:

@@ -10,7 +10,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import Verbs
 from roboreel.errors import UsageError, counted
-from roboreel.format.model import DATA_PATH, is_client_note, video_path
+from roboreel.format.model import DATA_PATH, is_client_note, is_written_document, video_path
 from roboreel.plan.plan import Plan
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.run_report import Report
@@ -83,7 +83,7 @@ def _refuse_url(out: str, source: str | None) -> None:
     store_staging.refuse_url(out)
     if source is not None and f"{out.rstrip('/')}/".startswith(f"{source.rstrip('/')}/"):
         raise UsageError(f"the output '{out}' is inside the dataset: choose another URL")
-    store_staging.refuse_taken(out)
+    store_staging.refuse_taken(out, is_document=is_written_document)
 
 
 def finished_report(

@@ -19,6 +19,7 @@ from roboreel.errors import (
 from roboreel.executors.jobs import JobFailure
 from roboreel.executors.make_executor import Executor
 from roboreel.format.causes import naming
+from roboreel.format.model import is_written_document
 from roboreel.parallel import stops_passed_over
 from roboreel.plan.plan import (
     CopyFile,
@@ -32,7 +33,7 @@ from roboreel.plan.plan import (
 )
 from roboreel.progress.reporter import LOGGER, begin_phase, current_reporter
 from roboreel.runner.commit import write_documents
-from roboreel.runner.ledger import Ledger
+from roboreel.runner.ledger import Ledger, outputs_of
 from roboreel.runner.plan_progress import PlanProgress
 from roboreel.runner.requirements import listed, require_complete, require_space
 from roboreel.runner.resolve_stats import resolved_stats
@@ -137,8 +138,13 @@ def _log_warnings(report: Report) -> None:
 def _staging(plan: Plan, out: str, options: RunOptions) -> Staging | StoreStaging:
     """Where the result is made."""
     if is_url(out):
-        takes_over, removes = options.leftovers == "clean", options.leftovers != "refuse"
-        return StoreStaging(out, takes_over=takes_over, removes=removes)
+        return StoreStaging(
+            out,
+            files={name for number in range(len(plan.ops)) for name in outputs_of(plan, number)},
+            is_document=is_written_document,
+            takes_over=options.leftovers == "clean",
+            removes=options.leftovers != "refuse",
+        )
     return Staging(out, in_place=plan.in_place, modes=_modes(plan))
 
 

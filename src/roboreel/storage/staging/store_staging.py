@@ -2,16 +2,19 @@
 
 A store has no rename, so the files get their names at once. Until `meta/info.json` is written, they are no
 dataset. An object beside the result, `.NAME.roboreel-partial`, says which run writes there: only one run can
-make it. The ledger of that run is on its machine (`state_folder`), so that the run can be resumed there.
-The reasons: docs/design/0027.
+make it. It names the run's files too: only those are ever removed. The ledger of that run is on its machine
+(`state_folder`), so that the run can be resumed there. The reasons: docs/design/0027.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 from roboreel.errors import StorageError, UsageError, counted
 from roboreel.storage import disk
@@ -37,6 +40,7 @@ from roboreel.storage.staging.state_folder import state_folder
 LAST = "meta/info.json"
 _TIMEOUT_S = 1.0
 _RECOVERY_TIMEOUT_S = 0.2
+_SHOWN = 3
 _WRITABLE = ("s3", "s3a", "gs", "gcs", "memory")
 
 
@@ -59,24 +63,37 @@ def refuse_url(url: str, *, what: str = "output") -> None:
         raise UsageError(f"the {what} '{url}' is a whole bucket: add a prefix, such as '{url}/set'")
 
 
-def refuse_taken(url: str) -> None:
+def refuse_taken(url: str, *, is_document: Callable[[str], bool]) -> None:
     """Raise `UsageError` if there is something at a URL that no interrupted run has left there.
+
+    Args:
+        url: the URL.
+        is_document: tells which names documents of a result have.
 
     Raises:
         StorageError: the store cannot be reached, or refuses.
     """
-    marker = _Marker(url)
-    _refuse_files(url, StoreRoot(url).stats_of_all(), marker.run())
+    _refuse_files(url, StoreRoot(url).stats_of_all(), _Marker(url).files(), is_document)
 
 
 class StoreStaging:
     """The result at a URL, reserved for this run."""
 
-    def __init__(self, final: str, *, takes_over: bool, removes: bool) -> None:
+    def __init__(
+        self,
+        final: str,
+        *,
+        files: Collection[str],
+        is_document: Callable[[str], bool],
+        takes_over: bool,
+        removes: bool,
+    ) -> None:
         """Lock the state folder of the result, and look at what is there. Nothing is written to the store.
 
         Args:
             final: URL of the result.
+            files: names of all tables, videos and other files of the result.
+            is_document: tells which names its documents have.
             takes_over: True to begin also where a run of another machine has left something.
             removes: True if files that no ledger knows may be removed: they can be of someone else.
 
@@ -95,6 +112,7 @@ class StoreStaging:
         self.notes = LocalRoot(self.folder, modes=PRIVATE)
         self._marker = _Marker(self.final)
         self._is_ours, self._takes_over, self._removes = False, takes_over, removes
+        self._files, self._is_document = frozenset(files), is_document
         try:
             self.root = HoldingRoot(self.final, LAST)
             self._look()
@@ -121,8 +139,8 @@ class StoreStaging:
         left = self.root.stats_of_all()
         if left and not self._removes:
             raise UsageError(
-                f"'{self.final}' holds {counted(len(left), 'file')}, such as '{min(left)}', which an"
-                " interrupted run may have left. Look at them, then pass"
+                f"'{self.final}' holds {_some(left)}, which an interrupted run may have left. Look at them,"
+                " then pass"
                 ' leftovers="clean" to remove them and start over, or choose another URL'
             )
         self._reserve()
@@ -142,8 +160,10 @@ class StoreStaging:
             yield name, stat.size_bytes
 
     def remove_all_but(self, names: frozenset[str]) -> None:
-        """Remove what a killed run did not note, and its documents."""
-        self.root.remove_all(sorted(self.root.stats_of_all().keys() - names))
+        """Remove what a killed run did not note, and its documents; files of others stay."""
+        left = self.root.stats_of_all().keys() - names
+        own = (name for name in left if name in self._files or self._is_document(name))
+        self.root.remove_all(sorted(name for name in own if name != LAST))
 
     def publish(self, report: object) -> None:
         """Write `info.json`, by which the files become a dataset.
@@ -187,16 +207,19 @@ class StoreStaging:
         self._lock.close()
 
     def _look(self) -> None:
-        run = self._marker.run()
-        _refuse_files(self.final, self.root.stats_of_all(), run)
-        if run not in (None, self.identity) and not self._takes_over:
+        known, found = self._marker.files(), self.root.stats_of_all()
+        _refuse_files(self.final, found, known, self._is_document)
+        if known is not None and self._marker.run() != self.identity and not self._takes_over:
             raise UsageError(_held_elsewhere(self.final))
 
     def _reserve(self) -> None:
-        if not self._marker.reserve(self.identity) and self._marker.run() != self.identity:
-            if not self._takes_over:  # it has begun since `_look`
+        if not self._marker.reserve(self.identity, self._files):
+            run, known = self._marker.run(), self._marker.files() or frozenset()
+            if run != self.identity and not self._takes_over:  # it has begun since `_look`
                 raise UsageError(_held_elsewhere(self.final))
-            self._marker.overwrite(self.identity)
+            if run != self.identity or known != self._files:
+                self._files |= known  # those of the run before are not removed yet
+                self._marker.overwrite(self.identity, self._files)
         self._is_ours = True
 
     @contextlib.contextmanager
@@ -208,7 +231,7 @@ class StoreStaging:
 
 
 class _Marker:
-    """The object beside a result that says which run writes it."""
+    """The object beside a result that says which run writes it, and which files."""
 
     def __init__(self, final: str) -> None:
         above, _, name = final.rstrip("/").rpartition("/")
@@ -218,24 +241,40 @@ class _Marker:
 
     def run(self) -> str | None:
         """The identity of the run that made it; None where there is none, empty if it is not readable."""
-        if not self._root.exists(self._name):
+        content = self._content()
+        return None if content is None else str(content.get("run", ""))
+
+    def files(self) -> frozenset[str] | None:
+        """Names of the files that the run writes, without documents; None where there is no run."""
+        content = self._content()
+        if content is None:
             return None
         try:
-            return str(json.loads(self._root.read(self._name))["run"])
-        except (ValueError, KeyError, TypeError):
-            return ""
+            packed = zlib.decompress(base64.b64decode(content["files"]))
+            return frozenset(map(str, json.loads(packed)))
+        except (ValueError, KeyError, TypeError, zlib.error):
+            return frozenset()
 
-    def reserve(self, run: str) -> bool:
+    def reserve(self, run: str, files: Collection[str]) -> bool:
         """Make it; False if there is one."""
-        return self._root.put_new(self._name, _content(run))
+        return self._root.put_new(self._name, _rendered(run, files))
 
-    def overwrite(self, run: str) -> None:
+    def overwrite(self, run: str, files: Collection[str]) -> None:
         """Make it this run's."""
-        self._root.put(self._name, _content(run))
+        self._root.put(self._name, _rendered(run, files))
 
     def remove(self) -> None:
         """Remove it."""
         self._root.remove(self._name)
+
+    def _content(self) -> dict[str, Any] | None:
+        if not self._root.exists(self._name):
+            return None
+        try:
+            content = json.loads(self._root.read(self._name))
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
 
 
 def recover(final: str) -> Recovered | None:
@@ -264,18 +303,30 @@ def _tidy(folder: os.PathLike[str], marker: _Marker) -> None:
         recovery.remove(LocalRoot(folder).path)
 
 
-def _content(run: str) -> bytes:
-    return json.dumps({"run": run}).encode()
+def _rendered(run: str, files: Collection[str]) -> bytes:
+    packed = zlib.compress(json.dumps(sorted(files)).encode())
+    return json.dumps({"run": run, "files": base64.b64encode(packed).decode()}).encode()
 
 
-def _refuse_files(url: str, found: dict[str, FileStat], run: str | None) -> None:
+def _refuse_files(
+    url: str,
+    found: dict[str, FileStat],
+    known: frozenset[str] | None,
+    is_document: Callable[[str], bool],
+) -> None:
     if LAST in found:
         raise UsageError(f"the output '{url}' is a dataset already: choose another URL")
-    if found and run is None:
+    others = {name for name in found if known is None or not (name in known or is_document(name))}
+    if others:
         raise UsageError(
-            f"the output '{url}' holds {counted(len(found), 'file')}, such as '{min(found)}', which no"
-            " interrupted run has left there: choose another URL"
+            f"the output '{url}' holds {_some(others)}, which no interrupted run has left there: move what"
+            " you need away, or choose another URL"
         )
+
+
+def _some(names: Collection[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in sorted(names)[:_SHOWN])
+    return f"{counted(len(names), 'file')}, such as {shown}"
 
 
 def _held_elsewhere(url: str) -> str:
