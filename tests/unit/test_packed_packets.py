@@ -12,7 +12,7 @@ from roboreel.errors import StorageError, VideoError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.key_access import key_access
+from roboreel.storage.video.key_access import KeyAccess, key_access
 from roboreel.storage.video.packed_packets import packed_packets, unpacked_packets
 from roboreel.storage.video.packet_index import (
     FileRow,
@@ -83,6 +83,10 @@ def test_damage_is_an_error(clip: Path) -> None:
     for data in (b"", packed["table"][:-9], b"\0" + packed["table"][1:]):
         with pytest.raises(VideoError, match="damaged"):
             unpacked_packets({**packed, "table": data}, clip.stat().st_size)
+    sizes = packed["sizes"]
+    for data in (b"", b"\x09" + sizes[1:], b"\x08" + sizes[1:], sizes[:-9], sizes[:3]):
+        with pytest.raises(VideoError, match="damaged"):
+            unpacked_packets({**packed, "sizes": data}, clip.stat().st_size)
     for packets in (-1, 0, 1 << 40):
         with pytest.raises(VideoError, match="claims"):
             unpacked_packets({**packed, "packets": packets}, 1 << 50)
@@ -90,6 +94,20 @@ def test_damage_is_an_error(clip: Path) -> None:
         unpacked_packets(packed, 3)
     with pytest.raises(VideoError, match="beyond the end"):
         unpacked_packets(packed, int((table.offset + table.size).max()) - 1)
+
+
+def test_sizes_of_noise_take_hardly_more_than_their_bits(clip: Path) -> None:
+    table = index_of(clip)
+    count, random = 5000, np.random.default_rng(1)
+    key = np.arange(count) % 2 == 0
+    size = np.where(key, 4000, 1000) + random.integers(0, 512, count)
+    offset = np.cumsum(size) - size
+    long = replace(table, offset=offset, size=size, pts=np.arange(count), keyframe=key)
+    access = KeyAccess(key.astype(np.uint8))
+    packed = packed_packets(long, access)
+    assert_same(unpacked_packets(packed, int(size.sum()))[0], long)
+    assert len(packed["sizes"]) < 1.15 * count * 9 / 8
+    assert len(packed["table"]) < 0.05 * count
 
 
 @pytest.mark.parametrize("column", ["offset", "size"])

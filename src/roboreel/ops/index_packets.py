@@ -63,7 +63,7 @@ def index_packets(
 ) -> PacketIndexReport:
     """Make the packet index of a dataset, with which readers need one request for the packets of a frame.
 
-    It takes about two bytes a packet. By default it is kept in the user's cache folder, where readers of
+    It takes about 1.5 bytes a packet. By default it is kept in the user's cache folder, where readers of
     the same dataset find it. Of a remote dataset, the beginnings of all keyframes are read: with short GOPs,
     nearly all bytes of the videos.
 

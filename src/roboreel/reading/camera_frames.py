@@ -170,8 +170,8 @@ class CameraFrames:
         held = None if local else self._store.of((root.url, name))
         if self._cache is not None:
             return self._cache.video(root, name, None if local else ask(), held)
-        table, access = ask() or (None, None)
-        return IndexedVideo(root, name, table, access, held)
+        table, access, in_doubt = ask() or (None, None, False)
+        return IndexedVideo(root, name, table, access, held, in_doubt=in_doubt)
 
     def _require_times(
         self, want: WantedFrames, video: IndexedVideo, first: np.ndarray, numbers: np.ndarray

@@ -90,9 +90,9 @@ class FrameCache:
             VideoError: it is not a video.
         """
         stat = root.stat(name)
-        table, access = indexed or (None, None)
+        table, access, in_doubt = indexed or (None, None, False)
         if not stat.stamp:  # a change would go unnoticed
-            return IndexedVideo(root, name, table, access, held)
+            return IndexedVideo(root, name, table, access, held, in_doubt=in_doubt)
         known = self._known_index(_index_name(root, name, stat))
         if known is not None:
             return CachedVideo(self, root, name, stat, known, access, held)

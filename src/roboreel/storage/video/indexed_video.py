@@ -12,16 +12,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roboreel.errors import StorageError
+from roboreel.errors import ChangedInputError, StorageError
 from roboreel.storage.memory.held_ranges import HeldRanges
 from roboreel.storage.memory.near_ranges import Span
 from roboreel.storage.root import FileStat, OpenFile, Root
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.headers import ByteSource
+from roboreel.storage.video.headers import ByteSource, codec_of
 from roboreel.storage.video.index import packet_table_of
 from roboreel.storage.video.key_access import KeyAccess
 from roboreel.storage.video.keyframe_heads import KeyframeHeads
 from roboreel.storage.video.packets import Int64, PacketTable
+from roboreel.storage.video.stream_units import is_packet
 
 _MOST_VIDEOS, _MOST_PACKETS = 8, 1 << 20
 """Number of indexes to keep: about 70 MB in total, unless a single one is larger."""
@@ -41,6 +42,8 @@ class IndexedVideo:
         table: PacketTable | None = None,
         access: KeyAccess | None = None,
         held: HeldRanges | None = None,
+        *,
+        in_doubt: bool = False,
     ) -> None:
         """Read the index of a file.
 
@@ -50,6 +53,7 @@ class IndexedVideo:
             table: its index where that is known already; the file is then not opened.
             access: where decoding can start, where that is known; else keyframes are read when it is asked.
             held: parts of the file that are in memory: packets in them are not read again.
+            in_doubt: True if `table` may be that of another file of the same size: each packet is looked at.
 
         Raises:
             StorageError: the file cannot be read.
@@ -60,7 +64,7 @@ class IndexedVideo:
             with self._file.as_file() as file:
                 table = packet_table_of(file, name)
         self.table: PacketTable = table
-        self._access, self.held = access, held
+        self._access, self.held, self._in_doubt = access, held, in_doubt
         self._idle: list[AccessPoints] = []
         self._points: AccessPoints | None = None
         """The one that was made last."""
@@ -74,7 +78,20 @@ class IndexedVideo:
 
         Raises:
             StorageError: the file cannot be read.
+            ChangedInputError: it is not the file that the index is of.
         """
+        found = self._read(positions)
+        return map(self._looked_at, found) if self._in_doubt else found
+
+    def _looked_at(self, packet: bytes) -> bytes:
+        if not is_packet(packet, codec_of(self.table.entry)):
+            raise ChangedInputError(
+                f"'{self.name}' in '{self.root.url}' has changed since its packet index was made: make that"
+                " again with `roboreel index`"
+            )
+        return packet
+
+    def _read(self, positions: Int64) -> Iterator[bytes]:
         offset, size = self.table.offset[positions], self.table.size[positions]
         offsets, sizes = offset.tolist(), size.tolist()
         total = sum(sizes)

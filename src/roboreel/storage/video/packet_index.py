@@ -16,15 +16,17 @@ import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError, VideoError
 from roboreel.storage.root import FileStat, checked
+from roboreel.storage.video.headers import codec_of
 from roboreel.storage.video.key_access import KeyAccess
 from roboreel.storage.video.packed_packets import SCHEMA, unpacked_packets
 from roboreel.storage.video.packets import PacketTable
+from roboreel.storage.video.stream_units import has_sized_units
 
 INDEX_FILE = "meta/packet_index.parquet"
 """Where a dataset has its packet index, if it does."""
-_VERSION_KEY, _VERSION = b"roboreel.packet_index", b"1"
+_VERSION_KEY, _VERSION = b"roboreel.packet_index", b"2"
 _FILES = pa.schema([("path", pa.string()), ("size_bytes", pa.int64()), ("stamp", pa.string())])
-_COLUMNS = pa.schema([*_FILES, *SCHEMA], metadata={_VERSION_KEY: _VERSION})
+_COLUMNS = pa.schema([*_FILES, *SCHEMA])
 _AGAIN = "make it again with `roboreel index`"
 
 
@@ -33,6 +35,8 @@ class KnownVideo(NamedTuple):
 
     table: PacketTable
     access: KeyAccess
+    only_by_size: bool
+    """True if the file has the size that the index says, but no stamp: only its packets can tell more."""
 
 
 class FileRow(NamedTuple):
@@ -73,6 +77,9 @@ class PacketIndex:
     def video(self, path: str, now: FileStat) -> KnownVideo | None:
         """What it says of a video; None if it says nothing, or was made from another state of the file.
 
+        Without a stamp, a file of the same size may be another one. Then nothing is said of codecs whose
+        packets would not show it.
+
         Raises:
             VideoError: the index is damaged.
         """
@@ -81,9 +88,13 @@ class PacketIndex:
             return None
         packed = {name: self._table[name][row].as_py() for name in SCHEMA.names}
         try:
-            return KnownVideo(*unpacked_packets(packed, now.size_bytes))
+            table, access = unpacked_packets(packed, now.size_bytes)
         except VideoError as error:
             raise VideoError(f"'{path}' in '{self.name}': {error}: {_AGAIN}") from error
+        only_by_size = not now.stamp
+        if only_by_size and not has_sized_units(codec_of(table.entry)):
+            return None
+        return KnownVideo(table, access, only_by_size)
 
 
 def rendered_packet_index(rows: Iterable[FileRow]) -> bytes:
@@ -99,7 +110,11 @@ def rendered_packet_index(rows: Iterable[FileRow]) -> bytes:
         for row in sorted(rows, key=lambda row: row.path)
     ]
     output = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(columns, _COLUMNS), output, compression="zstd")
+    # a small dataset has more bytes of statistics and schemas than of packets
+    plain: Any = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
+    with pq.ParquetWriter(output, _COLUMNS, store_schema=False, **plain) as writer:
+        writer.write_table(pa.Table.from_pylist(columns, _COLUMNS))
+        writer.add_key_value_metadata({_VERSION_KEY: _VERSION})
     return output.getvalue()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from roboreel.errors import UsageError
+from roboreel.storage.video.headers import Codec
 
 _LONG_START = b"\0\0\0\1"
 _AV1_SEQUENCE, _AV1_DELIMITER, _AV1_HEADER, _AV1_FRAME = 1, 2, 3, 6
@@ -136,6 +137,36 @@ def _by_length(data: bytes, length: int) -> list[bytes]:
                 " extradata says"
             )
     return units
+
+
+def has_sized_units(codec: Codec | None) -> bool:
+    """True if the packets of a codec in an MP4 consist of units that say their size (h264, hevc, AV1)."""
+    return codec is not None and (codec.length > 0 or codec.name == "av1")
+
+
+def is_packet(data: bytes, codec: Codec | None) -> bool:
+    """True if bytes are whole units of such a codec, as a packet is and what begins or ends elsewhere is not.
+
+    Other bytes pass once in some thousand (AV1) or million times (h264, hevc).
+    """
+    if codec is not None and codec.length:
+        return _is_nal_units(data, codec.length)
+    try:
+        return all(
+            unit[0] & 3 == 2 for unit in split_obus(data)
+        )  # with a size, the reserved bit is 0
+    except UsageError:
+        return False
+
+
+def _is_nal_units(data: bytes, length: int) -> bool:
+    at = 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + length], "big")
+        at += length + size
+        if not size or at > len(data) or data[at - size] & 0x80:  # forbidden_zero_bit
+            return False
+    return True
 
 
 def split_obus(data: bytes) -> list[bytes]:
