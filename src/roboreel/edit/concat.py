@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
 import pyarrow as pa
 
-from roboreel.edit.datasets_differ import DatasetsDifferError, DifferentRatesError, MergeWay
+from roboreel.edit.datasets_differ import DatasetsDifferError, DifferentRatesError
 from roboreel.edit.episode_slices import joined_slices
 from roboreel.edit.feature_mismatch import FeatureMismatch, differences, renames, widest
-from roboreel.edit.features import features_of, removed, renamed
+from roboreel.edit.features import removed, renamed
+from roboreel.edit.merge_ways import Variant, merge_ways, without_videos
 from roboreel.edit.recipe import JoinedParts, Recipe
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.view_data import Source
 from roboreel.edit.write_options import names_in
 from roboreel.errors import UnknownNameError, UsageError, listed
-from roboreel.format.feature import INDEX_DTYPES, Feature, arrow_type
+from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
 from roboreel.stats.sampling import SamplingProfile
 
@@ -67,8 +69,7 @@ def concat(
     _require_one_form(views)
     found = differences(_sources(views))
     if found and not _works(features, views, found):
-        robots = [source.model.info.robot_type for source in _sources(views)]
-        raise DatasetsDifferError(found, [*_ways(views)], rates=rates, robots=robots)
+        raise _refusal(views, found, rates)
     if len(rates) > 1:
         raise DifferentRatesError(rates)
     if found and features == "common":
@@ -170,41 +171,29 @@ def _works(features: str, views: Sequence[View], found: Sequence[FeatureMismatch
     """True if datasets with these differences can be merged in a way."""
     if features == "pad":
         return all(one.can_be_filled for one in found)
-    return features == "common" and bool(_alike(views, found))
+    return features == "common" and bool(Variant({}, _sources(views)).alike)
 
 
-def _alike(views: Sequence[View], found: Sequence[FeatureMismatch]) -> list[Feature]:
-    """The features that all have alike, but for index columns."""
-    differing = {one.name for one in found}
-    return [
-        feature
-        for name, feature in features_of(views[0]).items()
-        if name not in differing and name not in INDEX_DTYPES
+def _refusal(
+    views: Sequence[View], found: Sequence[FeatureMismatch], rates: Mapping[Fraction, Sequence[str]]
+) -> DatasetsDifferError:
+    """The error that names all differences, and the ways to merge the datasets."""
+    sources = _sources(views)
+    variants = [Variant({}, sources)]
+    same = renames(sources)
+    with contextlib.suppress(UsageError):  # a view has both names
+        variants += [Variant(same, _sources([_named(view, same) for view in views]))] * bool(same)
+    sizes = [
+        f"'{name}': frames of {' and '.join(f'{width}x{height}' for width, height in sorted(found))}"
+        for name, found in variants[0].sizes.items()
     ]
-
-
-def _ways(views: Sequence[View]) -> Iterator[MergeWay]:
-    """The ways to merge datasets that differ, the least costly first."""
-    same = renames(_sources(views))
-    try:
-        variants = [(same, [_named(view, same) for view in views])] if same else []
-    except UsageError:  # a view has both names
-        variants = []
-    variants.append(({}, [*views]))
-    found = [differences(_sources(one)) for _, one in variants]
-    if not found[0]:
-        yield MergeWay(rename=variants[0][0])
-        return
-    for (names, one), differing in zip(variants, found, strict=True):
-        if _works("pad", one, differing):
-            yield MergeWay(rename=names, features="pad")
-            break
-    for (names, one), differing in zip(variants, found, strict=True):
-        if any(feature.is_essential for feature in _alike(one, differing)):
-            every = {name: f for view in one for name, f in features_of(view).items()}
-            lost = dict.fromkeys(d.name for d in differing if every[d.name].is_essential)
-            yield MergeWay(rename=names, features="common", allow_missing=[*lost])
-            break
+    return DatasetsDifferError(
+        [*found, *sizes],
+        [*merge_ways(variants)],
+        rates=rates,
+        robots=[source.model.info.robot_type for source in sources],
+        without_videos=without_videos(sources),
+    )
 
 
 def _require_one_form(views: Sequence[View]) -> None:

@@ -36,17 +36,17 @@ class MergeWay:
     rename: Mapping[str, str] = field(default_factory=dict)
     features: str = "strict"
     allow_missing: Sequence[str] = ()
+    size: tuple[int, int] | None = None
+    """(width, height) to which cameras are scaled."""
 
     @property
     def effect(self) -> str:
         """What it does."""
-        if self.features == "pad":
-            return "fills the gaps with zeros"
-        if self.allow_missing:
-            return f"leaves out {', '.join(self.allow_missing)}"
-        return (
-            "keeps what all have alike" if self.features == "common" else "takes them as one camera"
-        )
+        effects = {"pad": ["fills the gaps with zeros"], "common": ["keeps what all have alike"]}
+        done = [f"takes {old} as {new}" for old, new in self.rename.items()]
+        done += effects.get(self.features, []) if not self.allow_missing else []
+        done += [f"leaves out {', '.join(self.allow_missing)}"] if self.allow_missing else []
+        return "; ".join(done)
 
     def __str__(self) -> str:
         given = [f"rename={_as_json(dict(self.rename))}"] if self.rename else []
@@ -65,6 +65,7 @@ class DatasetsDifferError(UsageError):
         *,
         rates: Mapping[Fraction, Sequence[str]],
         robots: Sequence[str | None],
+        without_videos: Sequence[str],
     ) -> None:
         """Name all that differs, and the ways that work.
 
@@ -73,16 +74,22 @@ class DatasetsDifferError(UsageError):
             ways: with these the datasets go together.
             rates: the datasets by frame rate.
             robots: the robot types.
+            without_videos: the datasets whose videos are all missing.
         """
-        self.ways = tuple(ways)
+        self.without_videos = tuple(without_videos) if ways else ()
+        self.ways = () if without_videos else tuple(ways)
         self.rate = rate_to_suggest(rates) if len(rates) > 1 else None
         what = "the same features" if self.rate is None else "the same features and frame rate"
         at_one_rate = "" if self.rate is None else f", after .resample({_as_argument(self.rate)})"
-        said = f"the datasets do not have {what}: pass {', or '.join(map(str, ways))}{at_one_rate}"
-        if not ways:
-            said = (
-                "the datasets cannot be merged: no action, state or camera is alike in all of them"
+        if self.ways:
+            advice = f"pass {', or '.join(map(str, ways))}{at_one_rate}"
+        elif self.without_videos:
+            advice = (
+                f"fetch the videos of {listed(without_videos)} first, or leave out these cameras"
             )
+        else:
+            advice = "no merge would keep an action or state, since none is alike in all of them"
+        said = f"the datasets do not have {what}: {advice}"
         lines = [*self._other_lines(rates, robots), *map(str, differing)]
         super().__init__("\n  - ".join([said, *lines]))
 

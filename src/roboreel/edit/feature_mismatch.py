@@ -54,7 +54,7 @@ def renames(sources: Sequence[Source]) -> dict[str, str]:
         n for source in sources for n, one in source.model.info.features.items() if one.is_camera
     )
     having = {
-        name: frozenset(n for n, source in enumerate(sources) if _has(source, name))
+        name: frozenset(n for n, source in enumerate(sources) if has_files(source, name))
         for name in names
     }
     every = frozenset(range(len(sources)))
@@ -69,7 +69,7 @@ def renames(sources: Sequence[Source]) -> dict[str, str]:
 
 
 def _of_feature(name: str, sources: Sequence[Source]) -> list[FeatureMismatch]:
-    having = [source for source in sources if _has(source, name)]
+    having = [source for source in sources if has_files(source, name)]
     if not having:
         return []  # no file has it anywhere: told, or refused, when a plan is made
     first = having[0]
@@ -106,7 +106,7 @@ def _urls(sources: Sequence[Source]) -> str:
     return shown + (f" and {counted(more, 'other dataset')}" if more > 0 else "")
 
 
-def _has(source: Source, name: str) -> bool:
+def has_files(source: Source, name: str) -> bool:
     """True where a dataset declares a feature, and videos of it are there if it is stored as video."""
     feature = source.model.info.features.get(name)
     if feature is None or not feature.is_video or name in source.external_videos:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,7 +89,10 @@ def test_a_camera_of_another_name_is_renamed(roboreel: Roboreel, here: Path) -> 
     _made(here / "a", TOP)
     _made(here / "b", WRIST)
     lines = _lines(roboreel("merge", "a", "b", "-o", "c").err)
-    assert lines == [f"roboreel merge a b -o c --rename {WRIST}={TOP}"]
+    assert lines == [
+        f"roboreel merge a b -o c --rename {WRIST}={TOP}",
+        f"roboreel merge a b -o c --features common --allow-missing {TOP} --allow-missing {WRIST}",
+    ]
     assert _all_work(roboreel, lines)
 
 
@@ -104,7 +108,7 @@ def test_where_no_way_works_the_reason_is_said(roboreel: Roboreel, here: Path, p
     edit_info(other, features=features)
     done = roboreel("merge", "a", "b", "--features", policy, "-o", "c")
     assert done.code == 2
-    assert "no action, state or camera is alike in all of them" in done.err
+    assert "no merge would keep an action or state" in done.err
     assert done.err.count("its dimensions are named") == 2
     assert _lines(done.err) == []
 
@@ -132,3 +136,38 @@ def test_a_view_file_of_datasets_that_differ_is_answered_with_a_merge(
     lines = _lines(roboreel("edit", "x.view.json", "from", "b", "slow").err)
     assert lines == ["roboreel merge b slow -o b_merged --fps 30"]
     assert not (here / "x.view.json").exists()
+
+
+def test_other_sizes_are_part_of_the_line(roboreel: Roboreel, here: Path) -> None:
+    _made(here / "a", TOP, height=32)
+    _made(here / "b", TOP, WRIST, height=64)
+    told = roboreel("merge", "a", "b", "-o", "c").err
+    assert f"  - '{TOP}': frames of 160x32 and 160x64\n" in told
+    (line,) = _lines(told)
+    assert line.endswith(f"--features common --allow-missing {WRIST} --resize 160x32")
+    assert _all_work(roboreel, [line])
+
+
+def test_a_camera_without_any_video_is_left_out_too(roboreel: Roboreel, here: Path) -> None:
+    _made(here / "a", TOP, WRIST)
+    shutil.rmtree(here / "a" / "videos" / WRIST)
+    _made(here / "b", TOP)
+    roboreel("features", "b", "--remove", "next.reward", "-o", "c")
+    lines = _lines(roboreel("merge", "a", "c", "-o", "d").err)
+    assert [line.split("-o d ")[1] for line in lines] == [
+        f"--features pad --allow-missing {WRIST}",
+        f"--features common --allow-missing {WRIST}",
+    ]
+    assert _all_work(roboreel, lines)
+
+
+def test_a_dataset_whose_videos_are_all_missing_is_repaired_first(
+    roboreel: Roboreel, here: Path
+) -> None:
+    _made(here / "a", TOP)
+    _made(here / "b", TOP)
+    shutil.rmtree(here / "a" / "videos")
+    lines = _lines(roboreel("merge", "a", "b", "-o", "c").err)
+    assert lines == ["roboreel repair a --drop-missing-cameras -o a_repaired"]
+    assert roboreel(*shlex.split(lines[0])[1:]).code == 0
+    assert _all_work(roboreel, _lines(roboreel("merge", "a_repaired", "b", "-o", "c").err))

@@ -281,9 +281,10 @@ def test_differences_have_a_line_per_feature_and_the_rename(tmp_path: Path) -> N
     said, *lines = str(raised.value).splitlines()
     renaming = f'rename={{"observation.images.front": "{TOP}"}}'
     assert said == (
-        f'the datasets do not have the same features: pass {renaming} and features="pad" (fills the gaps'
-        f' with zeros), or {renaming} and features="common" and allow_missing=["action"] (leaves out'
-        " action)"
+        f'the datasets do not have the same features: pass {renaming} and features="pad" (takes'
+        f" observation.images.front as {TOP}; fills the gaps with zeros), or"
+        f' features="common" and allow_missing=["action", "{TOP}", "observation.images.front"] (leaves out'
+        f" action, {TOP}, observation.images.front)"
     )
     urls = [one.url for one in many]
     assert sorted(lines) == sorted(
@@ -297,4 +298,4 @@ def test_differences_have_a_line_per_feature_and_the_rename(tmp_path: Path) -> N
     assert merged.camera_keys == (TOP,)
     with pytest.raises(roboreel.UsageError) as raised:
         roboreel.concat([many[0], other])
-    assert f"pass {renaming} (takes them as one camera)\n" in str(raised.value)
+    assert f"pass {renaming} (takes observation.images.front as {TOP}), or" in str(raised.value)

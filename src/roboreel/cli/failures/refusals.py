@@ -56,7 +56,7 @@ _NAME_FEATURES = ("features", "encode", "stats")
 _SEVERAL = ("info", "check", "stats")
 """Commands that take several datasets."""
 _SHOWN = 3
-_LONGEST_LINE = 300
+_LONGEST_LINE = 500
 """Most characters of a suggested line: nobody copies a longer one."""
 _OUT = ("-o", "--out")
 _DROP = "--drop-missing-cameras"
@@ -162,6 +162,10 @@ def _merges(
         return
     for way in error.ways:
         yield from _short(_merged(words, way, error.rate), way.effect)
+    for url in error.without_videos:
+        output = shortened(suggested_output(url, "repair"))
+        line = ["repair", url, "--drop-missing-cameras", "-o", output]
+        yield from _short(line, "leaves out cameras without videos; then merge the result")
 
 
 def _merged(words: Sequence[str], way: MergeWay, rate: Fraction | None) -> list[str]:
@@ -171,6 +175,7 @@ def _merged(words: Sequence[str], way: MergeWay, rate: Fraction | None) -> list[
         line = _replaced(words, "--features", way.features)
     line += [part for pair in way.rename.items() for part in ("--rename", "=".join(pair))]
     line += [part for name in way.allow_missing for part in ("--allow-missing", name)]
+    line += [] if way.size is None else ["--resize", "{}x{}".format(*way.size)]
     return line if rate is None else [*line, "--fps", str(rate)]
 
 
