@@ -132,6 +132,12 @@ class _Written:
 
     def __init__(self, annotation: Any) -> None:
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        # what numpy's alias stands for: releases before 2.5 do not print its name
+        text = re.sub(
+            r"numpy\.ndarray\[tuple\[typing\.Any, \.\.\.\], numpy\.dtype\[([\w.]+)\]\]",
+            r"NDArray[\1]",
+            text,
+        )
         self.text = re.sub(
             r"\b(?:typing|collections\.abc|os|roboreel(?:\.\w+)+)\.(?=[A-Z])", "", text
         )
