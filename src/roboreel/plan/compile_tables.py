@@ -118,6 +118,7 @@ def _timestamps(
     episodes = "the timestamps are up to " + _seconds(error_s) + " away from k / fps"
     if merged.options.timestamps == "keep" and not merged.is_resampled:
         action = "kept as they are: lerobot refuses such datasets, or returns other frames"
+        action += ' (timestamps="regular" writes k / fps)'
         action += "; in trimmed episodes they start again at the first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
         return False, None

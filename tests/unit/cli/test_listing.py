@@ -131,6 +131,7 @@ def test_of_several_datasets_the_damaged_one_is_named(
         ("delete SRC --episodes 1 --dry-run", ["renumbered: episodes 0, 2, 3 are now 0 to 2"]),
         ("keep SRC --episodes 2 -o out", ["renumbered: episode 2 is now 0"]),
         ("keep SRC --episodes 0:2 -o out", []),
+        ("split SRC --into a=0.5,b=0.5 -o out", ["renumbered: episodes 2, 3 are now 0 to 1"]),
         ("reorder SRC --order 3,1,0,2 -o out", []),
         ("merge SRC SRC -o out", []),
         ("delete SRC --episodes 1 -o out --quiet", []),

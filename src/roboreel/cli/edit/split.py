@@ -14,7 +14,7 @@ from roboreel.cli.edit.appending import Appending
 from roboreel.cli.failures.advice import NoOutputError
 from roboreel.cli.shared.choosing import TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.shared.progress import progress_shown
-from roboreel.cli.shared.reports import show_plan, tell_report
+from roboreel.cli.shared.reports import show_plan, show_renumbered, tell_report
 from roboreel.cli.shared.shared_options import Form, SourceArgument
 from roboreel.cli.shared.stopping import stoppable
 from roboreel.cli.shared.writing import Writing, only_prints, run_shown, writes
@@ -228,5 +228,7 @@ def _tell_reports(reports: Mapping[str, Report], parts: Parts, options: Writing)
     for name in parts.finished:
         if not options.quiet:
             say(f"{os.path.join(parts.folder, name)} was already written by an earlier run")
-    for report in reports.values():
+    for name, report in reports.items():
         tell_report(report, options.form)
+        if not options.quiet:
+            show_renumbered(parts.plans[name])

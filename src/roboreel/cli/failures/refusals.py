@@ -161,7 +161,8 @@ def _merges(
         yield from _short([*words, "--fps", str(error.rate)])
         return
     for way in error.ways:
-        yield from _short(_merged(words, way, error.rate), way.effect)
+        scaled = "; scales cameras" * (way.size is not None)
+        yield from _short(_merged(words, way, error.rate), way.effect + scaled)
     for url in error.without_videos:
         output = shortened(suggested_output(url, "repair"))
         line = ["repair", url, "--drop-missing-cameras", "-o", output]
