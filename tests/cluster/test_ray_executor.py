@@ -14,6 +14,7 @@ import pytest
 
 import roboreel
 from roboreel.errors import RunError, UsageError
+from roboreel.executors import ray_executor
 from roboreel.executors.jobs import JobFailure
 from roboreel.executors.ray_executor import RayExecutor
 from roboreel.testing import make_dataset
@@ -76,6 +77,25 @@ def test_progress_is_told(tmp_path: Path) -> None:
 def test_all_jobs_give_their_outcomes() -> None:
     outcomes = RayExecutor(2).run(map(Sum, range(100)), add_one)
     assert set(outcomes) == {(n, n + 1) for n in range(100)}
+
+
+def test_short_runs_do_not_wait_for_an_actor_of_their_own(cluster: Any) -> None:
+    """It is started once for a connection, and takes a second or two."""
+    executor = RayExecutor(2)
+    list(executor.run(map(Sum, range(2)), add_one))
+    held = dict(ray_executor._ACTORS)
+    begun = time.monotonic()
+    for _ in range(10):
+        assert len(list(executor.run(map(Sum, range(2)), add_one))) == 2
+    assert time.monotonic() - begun < 5
+    assert held == ray_executor._ACTORS
+
+
+def test_the_next_connection_has_an_actor_of_its_own() -> None:
+    list(RayExecutor(2).run(map(Sum, range(2)), add_one))
+    ray.shutdown()
+    ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
+    test_a_job_that_hangs_is_stopped()
 
 
 def test_a_job_that_kills_its_worker_is_given_up_and_costs_no_other() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 import time
 from collections import deque
@@ -23,10 +24,14 @@ from roboreel.progress.work_done import telling
 
 _ATTEMPTS = 3
 _LOOK_S = 0.2
+_HEAR_S = 10.0
+_MOST_RUNS = 64
 _CONNECT_S = 10.0
 _BUNDLE_JOBS, _BUNDLE_S = 16, 2500.0
 """A bundle ends with this many jobs, or when their timeouts sum up to this."""
 _BEGUN, _MOVED = "begun", "moved"
+_ACTORS: dict[tuple[str, str], Any] = {}
+"""The actor that passes on what tasks tell, by the connection that has it: at most one."""
 
 
 class RayExecutor:
@@ -99,7 +104,10 @@ class _Crew(Generic[J, R]):
     """Jobs to try again, each alone."""
     losses: dict[int, int] = field(default_factory=dict)
     """How often a job's worker died while the job was at work."""
-    events: Any = None
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Tells its events from those of other runs."""
+    told: Any = None
+    """Reference to what the events' actor answers. It takes a second to start, so it is not waited for."""
 
     def next(self, bundles: Iterator[list[J]]) -> list[J] | None:
         """The jobs of the next task; None if there are no more."""
@@ -108,17 +116,15 @@ class _Crew(Generic[J, R]):
     def begin(self, jobs: list[J]) -> None:
         """Submit a task."""
         ray = self.ray
-        if self.events is None:
-            self.events = ray.remote(num_cpus=0)(_Events).remote()
         remote = ray.remote(num_cpus=1, max_retries=0)(_serve)
         tells = self.moved is not None
-        reference = remote.remote(self.function, jobs, self.events, os.getcwd(), tells)
+        reference = remote.remote(self.function, jobs, _events(ray), self.run, os.getcwd(), tells)
         self.tasks[reference] = _Task(jobs)
 
     def look(self) -> Iterator[R | JobFailure]:
         """Outcomes since the last call; waits a little for the first."""
         ready, _ = self.ray.wait(list(self.tasks), num_returns=1, timeout=_LOOK_S)
-        self._hear()
+        self._hear(0.0)
         for reference in ready:
             yield from self._ended(reference)
         now = time.monotonic()
@@ -132,11 +138,19 @@ class _Crew(Generic[J, R]):
             with contextlib.suppress(Exception):  # it has ended, or the cluster is gone
                 self.ray.cancel(reference, force=True)
         self.tasks.clear()
+        with contextlib.suppress(Exception):
+            if self.told is not None:
+                self.ray.cancel(self.told)
 
-    def _hear(self) -> None:
+    def _hear(self, timeout_s: float) -> None:
         """Take what tasks told: which job is at work, and how far it is."""
+        self.told = self.told or _events(self.ray).take.remote(self.run)
+        ready, _ = self.ray.wait([self.told], timeout=timeout_s)
+        if not ready:
+            return
+        told, self.told = self.ray.get(self.told), None
         by_first = {task.jobs[0].number: task for task in self.tasks.values()}
-        for kind, first, number, frames, size_bytes in self.ray.get(self.events.take.remote()):
+        for kind, first, number, frames, size_bytes in told:
             task = by_first.get(first)
             if task is None:
                 continue
@@ -150,14 +164,17 @@ class _Crew(Generic[J, R]):
                 task.deadline = time.monotonic() + limit
 
     def _ended(self, reference: Any) -> Iterator[R | JobFailure]:
-        task, errors = self.tasks.pop(reference), self.ray.exceptions
+        errors = self.ray.exceptions
         try:
             outcomes: list[R | JobFailure] = self.ray.get(reference)
         except errors.RayTaskError as error:
             raise _defect(error) from error
         except errors.RayError as error:
-            yield from self._lost(task, error)
+            for _ in range(2):  # the first answer may be older than the loss
+                self._hear(_HEAR_S)
+            yield from self._lost(self.tasks.pop(reference), error)
             return
+        del self.tasks[reference]
         yield from outcomes
 
     def _lost(self, task: _Task[J], error: Exception) -> Iterator[JobFailure]:
@@ -183,25 +200,39 @@ class _Crew(Generic[J, R]):
 
 
 class _Events:
-    """An actor that passes on what tasks tell."""
+    """An actor that passes on what tasks of several runs tell."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[str, int, int, int, int]] = []
+        self._told: dict[str, list[tuple[str, int, int, int, int]]] = {}
 
-    def tell(self, *event: Any) -> None:
-        """Keep an event."""
-        self._told.append(event)
+    def tell(self, run: str, *event: Any) -> None:
+        """Keep an event. Those of runs that ended are dropped when others have come."""
+        self._told.setdefault(run, []).append(event)
+        if len(self._told) > _MOST_RUNS:
+            del self._told[next(iter(self._told))]
 
-    def take(self) -> list[tuple[str, int, int, int, int]]:
-        """The events since the last call."""
-        told, self._told = self._told, []
-        return told
+    def take(self, run: str) -> list[tuple[str, int, int, int, int]]:
+        """The events of a run since the last call."""
+        return self._told.pop(run, [])
+
+
+def _events(ray: Any) -> Any:
+    """The actor of this connection, which ends with it. It is made by the first run."""
+    here = ray.get_runtime_context()
+    connection = here.get_node_id(), here.get_job_id()
+    if _ACTORS.keys() != {connection}:
+        # started again elsewhere if its node dies
+        actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Events)
+        _ACTORS.clear()
+        _ACTORS[connection] = actor.remote()
+    return _ACTORS[connection]
 
 
 def _serve(
     function: Callable[[J], R | JobFailure],
     jobs: list[J],
     events: Any,
+    run: str,
     folder: str,
     tells_moves: bool,
 ) -> list[R | JobFailure]:
@@ -213,10 +244,10 @@ def _serve(
         return [JobFailure(number=first, message=unseen(folder), ends_run=True)]
     outcomes = []
     for job in jobs:
-        events.tell.remote(_BEGUN, first, job.number, 0, 0)
+        events.tell.remote(run, _BEGUN, first, job.number, 0, 0)
 
         def tell(frames: int, size_bytes: int, number: int = job.number) -> None:
-            events.tell.remote(_MOVED, first, number, frames, size_bytes)
+            events.tell.remote(run, _MOVED, first, number, frames, size_bytes)
 
         with telling(tell if tells_moves else None):
             outcomes.append(function(job))
