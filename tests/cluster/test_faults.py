@@ -119,7 +119,8 @@ def test_an_op_that_always_kills_its_worker_is_named_and_not_tried_for_ever(
         with pytest.raises(RunError, match="died 3 times") as failed:
             roboreel.convert(source, to="v3.0", out=tmp_path / "out", executor="ray", **MANY_FILES)
     assert str(failed.value).count("died 3 times") == 1
-    assert (tmp_path / "tried").read_text().split().count("5") == 3
+    # once more if its first worker, which had others too, died before it could tell
+    assert (tmp_path / "tried").read_text().split().count("5") in (3, 4)
     report = roboreel.convert(
         source, to="v3.0", out=tmp_path / "out", leftovers="resume", **MANY_FILES
     )

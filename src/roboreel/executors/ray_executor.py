@@ -179,7 +179,11 @@ class _Crew(Generic[J, R]):
 
     def _lost(self, task: _Task[J], error: Exception) -> Iterator[JobFailure]:
         """A task whose worker or node died: its jobs are tried again, but not for ever."""
-        guilty = task.jobs[task.at or 0]
+        at = 0 if len(task.jobs) == 1 else task.at
+        if at is None:  # it died before it could tell which job was at work
+            self.again.extend(task.jobs)
+            return
+        guilty = task.jobs[at]
         self.losses[guilty.number] = self.losses.get(guilty.number, 0) + 1
         given_up = self.losses[guilty.number] >= _ATTEMPTS
         self.again.extend(job for job in task.jobs if not (given_up and job is guilty))
