@@ -134,7 +134,7 @@ class _Written:
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
         # what numpy's alias stands for: releases before 2.5 do not print its name
         text = re.sub(
-            r"numpy\.ndarray\[tuple\[typing\.Any, \.\.\.\], numpy\.dtype\[([\w.]+)\]\]",
+            r"numpy\.ndarray\[tuple\[(?:int|typing\.Any), \.\.\.\], numpy\.dtype\[([\w.]+)\]\]",
             r"NDArray[\1]",
             text,
         )
