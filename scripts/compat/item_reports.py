@@ -11,6 +11,8 @@ import numpy.typing as npt
 PICTURE_TOLERANCE = 2
 """Largest difference of a channel, of 255, where decoders differ."""
 Values = npt.NDArray[Any]  # whatever dtype was noted
+MERGING_ROUNDING = 1e-12
+"""Of statistics in v2.x, which each side merges from those of the episodes, adding in another order."""
 _SHOWN = 3
 """Differences that are told; of the others only how many they are."""
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import recorded_frames as made
-from item_reports import ItemReport, compared, load_items
+from item_reports import MERGING_ROUNDING, ItemReport, compared, load_items
 from peers import HERE, Peer
 from proof import say
 from reading import OURS, THEIRS, source_folder
@@ -150,7 +150,7 @@ def growing(work: Work, kind: str) -> Iterator[Verdict]:
         theirs, ours = work.read(release, sets, "lerobot"), work.read(release, sets, "ours")
         for number, one in enumerate(sets, start=1):
             name = f"{kind}, {one.name if one.name != 'set' else 'finalized'}, {release}"
-            rounding = 1e-12 if kind == "v2" else 0.0
+            rounding = MERGING_ROUNDING if kind == "v2" else 0.0
             found = compared(ours[one], theirs[one], exact_pictures=True, rounding=rounding)
             wrong = [] if kind == "rich" else truth(theirs[one], [min(number, len(sets) - 1)])
             files = len([*one.glob("data/*/*")])
