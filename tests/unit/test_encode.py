@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel import Encoding
+from roboreel import Encoding, PlanError, Reencoding, UsageError
 from roboreel.plan.plan import EncodeVideo
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.numbered_frames import draw_numbers, read_numbers
@@ -294,3 +294,28 @@ def test_long_recordings_are_spread_over_files_for_cores_to_share(tmp_path: Path
     ]  # fmt: skip
     result = written(view, tmp_path / "out")
     assert numbers(result, TOP) == every(rows=(300,) * 4)
+
+
+def test_merged_images_of_other_sizes_do_not_become_one_camera(tmp_path: Path) -> None:
+    small, large = (
+        make_dataset(
+            tmp_path / str(height),
+            version="v3.0",
+            episodes=(3,),
+            cameras={TOP: Camera(height=height, storage="image")},
+        )
+        for height in (32, 64)
+    )
+    view = roboreel.concat([roboreel.open(small), roboreel.open(large)])
+    with pytest.raises(PlanError, match=r"Encoding\(size=\(160, 32\)\)"):
+        roboreel.plan_write(view.encode({TOP: Encoding()}), out=tmp_path / "out")
+    scaled = view.encode({TOP: Encoding(size=(160, 32))})
+    assert roboreel.write(scaled, out=tmp_path / "out").frames == 6
+    with pytest.raises(UsageError, match="no video camera"):
+        view.encode({TOP: Reencoding(size=(160, 32))})
+
+
+def test_only_cameras_are_scaled(tmp_path: Path) -> None:
+    source = roboreel.open(made(tmp_path, "v3.0", storage="video"))
+    with pytest.raises(UsageError, match=r"View\.encode"):
+        source.resample(15).with_target(reencoding=Reencoding(size=(64, 32)))

@@ -21,7 +21,7 @@ from roboreel.edit.tasks import with_tasks
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions, options_from_json
 from roboreel.errors import UsageError, listed
-from roboreel.format.encoding import Encoding
+from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.types import Int64, Json
 
 _RATE = re.compile(r"[0-9]{1,18}(/0*[1-9][0-9]{0,17})?")
@@ -113,12 +113,12 @@ def _encoded(view: View, fields: StepFields) -> View:
     return view.encode({name: _encoding(how) for name, how in cameras.items()})
 
 
-def _encoding(given: Json) -> Encoding:
+def _encoding(given: Json) -> Encoding | Reencoding:
     settings: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"": None}
     if isinstance(settings.get("size"), list):
         settings["size"] = tuple(settings["size"])
     try:
-        return Encoding(**settings)
+        return Encoding(**settings) if "extra_options" in settings else Reencoding(**settings)
     except (TypeError, AttributeError) as error:
         raise UsageError(f"an encoding has unknown settings: {error}") from error
 

@@ -30,7 +30,7 @@ from roboreel.edit.view_facts import ViewFacts
 from roboreel.edit.viewable import Viewable
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError
-from roboreel.format.encoding import Encoding
+from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.format.fps import parse_fps
 from roboreel.format.version import FormatVersion
 from roboreel.stats.sampling import StatsProfile
@@ -304,8 +304,8 @@ class Verbs(Viewable):
         resolved = replace(view, options=options.resolved(view.options, versions))
         return resolved.noting(view, "target", **options.to_json())
 
-    def encode(self, encodings: Mapping[str, Encoding]) -> View:
-        """Encode cameras again; those that are images in the tables become videos.
+    def encode(self, encodings: Mapping[str, Encoding | Reencoding]) -> View:
+        """Encode cameras again, videos also near the source; images in the tables become videos.
 
         Raises:
             UsageError: there is no such camera.

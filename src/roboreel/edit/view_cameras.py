@@ -10,15 +10,17 @@ import numpy as np
 from roboreel.edit.features import declaring, require_free
 from roboreel.edit.view_data import AnyView, ExternalVideos, Source, ViewData
 from roboreel.errors import UnknownNameError, UsageError, listed
-from roboreel.format.encoding import Encoding
+from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.format.feature import Feature
 
 
-def encoded(view: AnyView, encodings: Mapping[str, Encoding]) -> AnyView:
+def encoded(view: AnyView, encodings: Mapping[str, Encoding | Reencoding]) -> AnyView:
     """The view with cameras to be encoded again: see `Verbs.encode`."""
     if not encodings:
         return view
     _require(view, encodings, "camera")
+    near = [name for name, how in encodings.items() if isinstance(how, Reencoding)]
+    _require(view, near, "video camera")
     kept = view.images - set(encodings)
     made = view.having(encodings={**view.encodings, **encodings}, images=kept)
     return made.noting(view, "encode", cameras={n: asdict(e) for n, e in encodings.items()})

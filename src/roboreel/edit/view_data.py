@@ -17,7 +17,7 @@ from roboreel.edit.recipe import Recipe, Step
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import OutOfRangeError, UsageError, known_episodes, ranged
-from roboreel.format.encoding import Encoding
+from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.stats.sampling import OWN, SamplingProfile, StatsProfile
@@ -82,7 +82,7 @@ class ViewData:
     """Frame rate to write, if the view is resampled; datasets that have it already are not changed."""
     splits: Mapping[str, str] | None = None
     """Named ranges of the result's episodes; None carries the source's over where they still make sense."""
-    encodings: Mapping[str, Encoding] = field(default_factory=dict)
+    encodings: Mapping[str, Encoding | Reencoding] = field(default_factory=dict)
     """How cameras are to be re-encoded, by name; the others are copied."""
     images: frozenset[str] = frozenset()
     """Cameras whose video becomes images in the tables."""

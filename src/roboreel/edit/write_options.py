@@ -100,6 +100,8 @@ class WriteOptions:
             require_choice("timestamps", self.timestamps, get_args(Timestamps))
         require_choice("on_broken", self.on_broken, get_args(OnBroken))
         require_choice("video_backend", self.video_backend, get_args(VideoBackend))
+        if self.reencoding.size is not None:
+            raise UsageError("reencoding cannot have a size: scale cameras with View.encode")
         names = names_in("allow_missing", self.allow_missing)
         object.__setattr__(self, "allow_missing", names)
         for name in ("data_file_mb", "video_file_mb"):

@@ -92,6 +92,8 @@ class Reencoding:
     preset: int | str | None = None
     """By default a fast preset: `veryfast` for h264 and hevc, 10 for `libsvtav1`."""
     fast_decode: int | None = None
+    size: tuple[int, int] | None = None
+    """(width, height) in pixels to scale frames to; only for `View.encode`."""
 
     def __post_init__(self) -> None:
         Encoding(**self.given)

@@ -189,7 +189,7 @@ _ALL = (
     _possible(
         "video.size",
         "set to what the videos have",
-        otherwise="the videos of the camera differ in size",
+        otherwise="the videos of the camera differ in size: scale them with `roboreel encode SRC --size WxH`",
     ),
     _always("video.fps", "set to the frame rate of the dataset"),
     _always("video.times", "timestamps are set so that frame k is shown at k / fps"),

@@ -18,7 +18,14 @@ from roboreel.edit.view_cameras import with_external_videos
 from roboreel.edit.view_data import ExternalVideos, Source
 from roboreel.errors import PlanError, UsageError, VideoError
 from roboreel.executors.worker_options import WorkerChoice
-from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
+from roboreel.format.encoding import (
+    AUTO,
+    HARDWARE,
+    SOFTWARE,
+    Encoding,
+    Reencoding,
+    encoder_settings,
+)
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE, SUBTASK_TABLE
@@ -112,19 +119,24 @@ def _wanted(
 
 def with_encoders(view: View) -> View:
     """Replace the encoder `auto` by the first hardware encoder that works, else by the AV1 encoder."""
-    found = {}
-    for camera, encoding in view.encodings.items():
-        found[camera] = _that_works(encoding) if encoding.vcodec == AUTO else encoding
-    options = view.options
-    if options.reencoding.vcodec == AUTO:
-        works = _that_works(Encoding(**options.reencoding.given)).vcodec
-        options = replace(options, reencoding=replace(options.reencoding, vcodec=works))
+    found = {
+        camera: replace(encoding, vcodec=_that_works(encoding))
+        if encoding.vcodec == AUTO
+        else encoding
+        for camera, encoding in view.encodings.items()
+    }
+    options, near = view.options, view.options.reencoding
+    if near.vcodec == AUTO:
+        options = replace(options, reencoding=replace(near, vcodec=_that_works(near)))
     return replace(view, encodings=found, options=options)
 
 
-def _that_works(encoding: Encoding) -> Encoding:
-    tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
-    return tried[encoder_that_works([encoder_settings(one) for one in tried])]
+def _that_works(encoding: Encoding | Reencoding) -> str:
+    whole = Encoding(**encoding.given) if isinstance(encoding, Reencoding) else encoding
+    names = (*HARDWARE, SOFTWARE)
+    return names[
+        encoder_that_works([encoder_settings(replace(whole, vcodec=name)) for name in names])
+    ]
 
 
 def with_uids(view: View) -> View:
@@ -169,7 +181,7 @@ def _telling_uids(source: Source) -> Source:
 
 def hardware_encoder_that_works() -> str:
     """The first hardware encoder that works here, else AV1's software encoder."""
-    return _that_works(Encoding()).vcodec
+    return _that_works(Encoding())
 
 
 def require_one_subtask_list(view: View) -> None:

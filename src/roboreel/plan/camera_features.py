@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from roboreel.errors import PlanError
+from roboreel.errors import PlanError, Problem
 from roboreel.format import v20, v30
 from roboreel.format.declared import compare_video
 from roboreel.format.encoding import Encoding, canonical_codec, channels, describe, encoder_name
@@ -36,6 +37,51 @@ class Recode:
         """The settings of the whole camera, or None if they differ between its videos."""
         near = [*self.near.values()]
         return self.asked or (near[0] if near and near.count(near[0]) == len(near) else None)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(width, height) in pixels to which frames are scaled; None keeps their size."""
+        return next((one.size for one in (self.asked, *self.near.values()) if one), None)
+
+
+def refuse_sizes(
+    merged: MergedSources, inventory: Inventory, recodes: Mapping[str, Recode]
+) -> None:
+    """Raise `PlanError` if merged datasets differ in the frame size of a camera that is not scaled."""
+    if len(merged.sources) < 2:
+        return
+    problems: list[Problem] = []
+    remedies: list[str] = []
+    for name in dict.fromkeys([*inventory.cameras, *recodes]):
+        asked = merged.view.encodings.get(name)
+        sizes = _frame_sizes(merged, inventory, name)
+        if len(sizes) < 2 or (asked is not None and asked.size is not None):
+            continue
+        said = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
+        message = f"its frames have the sizes {said}"
+        problems.append(Problem(rule="video.size", severity="error", message=message, column=name))
+        how = "Reencoding" if name in inventory.cameras else "Encoding"
+        remedies.append(f'"{name}": {how}(size={sizes.most_common(1)[0][0]})')
+    if problems:
+        advice = "scale them to one size, such as that of most episodes, with"
+        raise PlanError(
+            f"cameras differ in the size of their frames: {advice} .encode({{{', '.join(remedies)}}})",
+            problems,
+        )
+
+
+def _frame_sizes(
+    merged: MergedSources, inventory: Inventory, camera: str
+) -> Counter[tuple[int, int]]:
+    """The episodes by (width, height) of a camera's frames in pixels; of images, as declared."""
+    facts = inventory.cameras.get(camera)
+    if facts is not None:
+        kinds = facts.stream[merged.rows]
+        streams = [inventory.streams[kind] for kind in kinds[kinds >= 0].tolist()]
+        return Counter((stream.width, stream.height) for stream in streams)
+    declared = [source.model.info.features.get(camera) for source in merged.view.sources]
+    found = [declared[number] for number in merged.source[merged.rows].tolist()]
+    return Counter(frame_size(feature) for feature in found if feature is not None)
 
 
 def as_images(feature: Feature) -> Feature:
@@ -118,7 +164,7 @@ def _survives_encoding(fact: str) -> bool:
 def _refuse(merged: MergedSources, inventory: Inventory, feature: Feature, recode: Recode) -> None:
     """Raise `PlanError` if a camera cannot be encoded."""
     name, facts = feature.name, inventory.cameras.get(feature.name)
-    if feature.is_depth and (recode.asked is not None or recode.from_tables.any()):
+    if feature.is_depth and (name in merged.view.encodings or recode.from_tables.any()):
         raise PlanError(
             f"'{name}' is a depth camera: roboreel does not choose a video encoding for it"
         )
@@ -154,8 +200,8 @@ def _result_size(
     merged: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
 ) -> tuple[int, int]:
     """(width, height) of a camera's frames in the result, in pixels."""
-    if recode.asked is not None and recode.asked.size is not None:
-        return recode.asked.size
+    if recode.size is not None:
+        return recode.size
     facts = inventory.cameras.get(feature.name)
     if facts is None or recode.from_tables[merged.rows].any():
         return frame_size(feature)
@@ -177,13 +223,21 @@ def _height_and_width_axes(feature: Feature) -> tuple[int, int] | None:
 
 
 def video_feature(
-    merged: MergedSources, inventory: Inventory, feature: Feature, problems: Problems
+    merged: MergedSources,
+    inventory: Inventory,
+    feature: Feature,
+    recode: Recode | None,
+    problems: Problems,
 ) -> Feature:
-    """The declaration of a copied camera; differences from its files are reported."""
+    """The declaration of a video camera; differences from its files are reported if they stay."""
     facts = inventory.cameras[feature.name]
     kinds = sorted(set(facts.stream[merged.rows].tolist()))
     streams = [inventory.streams[kind] for kind in kinds]
-    compare_video(feature, streams, problems)
+    one_size = recode is not None and (
+        recode.size is not None or len({(stream.width, stream.height) for stream in streams}) == 1
+    )
+    if recode is None or recode.single_encoding is None or not one_size:
+        compare_video(feature, streams, problems)
     spec = _spelled(feature, merged.version)
     if merged.options.drop_audio and any(stream.audio for stream in streams):
         spec = {key: _without_audio(value) for key, value in spec.items()}

@@ -26,7 +26,7 @@ from roboreel.format.model import (
     video_path,
 )
 from roboreel.format.parse import Problems
-from roboreel.plan.camera_features import video_feature
+from roboreel.plan.camera_features import refuse_sizes, video_feature
 from roboreel.plan.carried import carried_splits
 from roboreel.plan.columns import columns_of, features_of
 from roboreel.plan.compile_encode import cameras_to_encode, compile_recode, with_changed_cameras
@@ -38,7 +38,6 @@ from roboreel.plan.compile_video import (
     compile_camera,
     refuse_audio,
     refuse_cuts,
-    refuse_sizes,
     refuse_unused,
 )
 from roboreel.plan.extra_files import extra_file_ops, own_name
@@ -93,14 +92,16 @@ def compile_view(view: View, inventories: Sequence[Inventory]) -> Plan:
     merged, columns, unreadable = without_unreadable(merged, inventory, columns, problems)
     recodes = cameras_to_encode(merged, inventory, columns)
     copied = [n for n in inventory.cameras if n not in recodes and n not in view.images]
-    refuse_sizes(merged, inventory, copied)
+    refuse_sizes(merged, inventory, recodes)
     refuse_cuts(merged, inventory, copied)
     features = features_of(merged, inventory, columns, problems)
     left_out = features_left_out(view, merged.model.info.features, features, columns.types)
     left_out += unreadable
     refuse_missing(view, left_out, frozenset(view.options.allow_missing))
     features = {
-        name: video_feature(merged, inventory, feature, problems) if feature.is_video else feature
+        name: video_feature(merged, inventory, feature, recodes.get(name), problems)
+        if feature.is_video
+        else feature
         for name, feature in features.items()
     }
     columns, features = with_changed_cameras(merged, inventory, columns, features, recodes)

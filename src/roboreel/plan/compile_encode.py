@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from roboreel.format import v2, v30
 from roboreel.format.declared import codec_name
-from roboreel.format.encoding import canonical_codec, encoder_name, encoder_settings
+from roboreel.format.encoding import Encoding, canonical_codec, encoder_name, encoder_settings
 from roboreel.format.feature import Feature
 from roboreel.format.images import IMAGE
 from roboreel.format.inventory import Inventory
@@ -48,8 +48,9 @@ def cameras_to_encode(
         copied = feature.is_video and asked is None and name not in merged.view.images
         must = copied and (merged.is_resampled or _changes_codec(merged, inventory, name))
         if exists and (asked is not None or must):
-            near = {} if asked or feature.is_depth else near_encodings(merged, inventory, name)
-            found[name] = Recode(asked=asked, near=near, from_tables=_in_tables(merged, name))
+            whole = asked if isinstance(asked, Encoding) else None
+            near = {} if whole or feature.is_depth else near_encodings(merged, inventory, name)
+            found[name] = Recode(asked=whole, near=near, from_tables=_in_tables(merged, name))
     return found
 
 
@@ -141,7 +142,7 @@ def _op(
         episodes=members,
         files=len(members) if merged.version.one_file_per_episode else 1,
         encoder=settings,
-        size=recode.asked.size if recode.asked else None,
+        size=recode.size,
         from_tables=from_tables,
         reason=f"{what} ({listed})",
     )

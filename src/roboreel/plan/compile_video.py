@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -76,31 +75,6 @@ def refuse_audio(merged: MergedSources, inventory: Inventory) -> None:
     if problems:
         summary = "the videos have sound, which LeRobot datasets cannot hold: pass drop_audio=True to drop it"
         raise PlanError(summary, problems)
-
-
-def refuse_sizes(merged: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
-    """Raise `PlanError` if merged datasets differ in the frame size of a camera."""
-    if len(merged.sources) < 2:
-        return
-    problems, usual = [], ""
-    for camera in copied:
-        known = inventory.cameras[camera].stream[merged.rows]
-        streams = [inventory.streams[number] for number in known[known >= 0].tolist()]
-        sizes = Counter((stream.width, stream.height) for stream in streams)
-        if len(sizes) > 1:
-            listed = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
-            usual = usual or "{}x{}".format(*sizes.most_common(1)[0][0])
-            problems.append(
-                Problem(
-                    rule="video.size",
-                    severity="error",
-                    message=f"its frames have the sizes {listed}",
-                    column=camera,
-                )
-            )
-    if problems:
-        advice = f"scale them to one size, such as that of most episodes, with resize={usual}"
-        raise PlanError(f"cameras differ in the size of their frames: {advice}", problems)
 
 
 def refuse_cuts(merged: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:

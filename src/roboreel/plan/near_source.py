@@ -85,8 +85,10 @@ def near_encodings(merged: MergedSources, inventory: Inventory, camera: str) -> 
     Kinds without an encoder here are left out, unless the target names one.
     """
     found = {}
+    own = merged.view.encodings.get(camera)
+    asked = own if isinstance(own, Reencoding) else merged.options.reencoding
     for entry, rate in _source_rates(merged, inventory, camera).items():
-        encoding = near_source(rate, merged.options.reencoding, merged.view.new_fps or rate.fps)
+        encoding = near_source(rate, asked, merged.view.new_fps or rate.fps)
         if encoding is not None:
             found[entry] = encoding
     return found

@@ -120,6 +120,33 @@ def test_cameras_of_other_sizes_have_the_line_to_type(roboreel: Roboreel, here: 
     (line,) = _lines(told)
     assert line.startswith("roboreel merge a b -o c --resize ")
     assert _all_work(roboreel, [line])
+    planned = roboreel(*shlex.split(line)[1:], "--dry-run")
+    assert "codec=libx264" in planned.out
+    assert "declared" not in planned.out + planned.err
+    assert roboreel("encode", "a", "--resize", "64x32", "-o", "d", "--dry-run").code == 0
+
+
+def test_cameras_of_other_sizes_are_refused_when_they_are_resampled_too(
+    roboreel: Roboreel, here: Path
+) -> None:
+    _made(here / "a", TOP, height=32)
+    _made(here / "b", TOP, height=64, fps=15)
+    done = roboreel("merge", "a", "b", "--fps", "30", "-o", "c")
+    assert (done.code, (here / "c").exists()) == (1, False)
+    assert "frames have the sizes 160x32, 160x64" in done.err
+    (line,) = _lines(done.err)
+    assert line.startswith("roboreel merge a b --fps 30 -o c --resize ")
+    assert roboreel(*shlex.split(line)[1:]).code == 0
+    assert roboreel("check", "c").code == 0
+
+
+def test_a_view_file_of_cameras_of_other_sizes_is_encoded(roboreel: Roboreel, here: Path) -> None:
+    _made(here / "a", TOP, height=32)
+    _made(here / "b", TOP, height=64)
+    roboreel("edit", "x.view.json", "from", "a", "b")
+    (line,) = _lines(roboreel("write", "x.view.json", "-o", "c").err)
+    assert line.startswith("roboreel encode x.view.json -o c --resize ")
+    assert _all_work(roboreel, [line])
 
 
 def test_a_view_file_of_datasets_that_differ_is_answered_with_a_merge(

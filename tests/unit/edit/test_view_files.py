@@ -61,6 +61,7 @@ EDITS: dict[str, Callable[[View], View]] = {
     "target": lambda v: v.with_target("v2.1", data_file_mb=3, allow_missing=[TOP], regroup=False),
     "reencoding": lambda v: v.with_target(reencoding=Reencoding(vcodec="h264", crf=20, preset=3)),
     "encode": lambda v: v.encode({TOP: Encoding(vcodec="h264", size=(64, 32))}),
+    "encode near": lambda v: v.encode({TOP: Reencoding(size=(64, 32))}),
     "decode": lambda v: v.decode(TOP),
     "split": lambda v: v.split({"a": 0.5, "b": 0.5}, seed=3)["b"],
     "split by task": lambda v: [*v.split_by_task().values()][1],

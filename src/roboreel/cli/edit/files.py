@@ -19,7 +19,6 @@ from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.concat import FeaturePolicy, concat
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, counted
-from roboreel.format.encoding import Encoding
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
@@ -57,6 +56,7 @@ def merge(
         str | None,
         typer.Option(
             "--resize",
+            "--size",
             metavar="WxH",
             help="Scale cameras whose frames have another size to this size, in pixels; this re-encodes"
             " them.",
@@ -90,7 +90,7 @@ def merge(
             parts = [part.resample(rate) for part in parts]
         view = concat(parts, features=features, rename=names)
         if size is not None:
-            scaled = replace(Encoding(size=size), **options.reencoding.given)
+            scaled = replace(options.reencoding, size=size)
             view = view.encode(dict.fromkeys(_of_other_size(view, size), scaled))
         view = view.written_as(options.write_options())
         return plan_write(view, out=options.out, workers=options.run_options)

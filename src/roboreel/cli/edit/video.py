@@ -60,7 +60,9 @@ def encode(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option("--size", metavar="WxH", help="Scale frames to this size, in pixels."),
+        typer.Option(
+            "--size", "--resize", metavar="WxH", help="Scale frames to this size, in pixels."
+        ),
     ] = None,
     to_video: Annotated[
         bool,

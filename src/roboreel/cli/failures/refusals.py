@@ -104,8 +104,10 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif 'pass on_broken="skip"' in str(error) or SKIP in str(error):
         yield from _skipping(words, str(error))
     elif isinstance(error, PlanError) and (found := _AS_TYPED.search(as_typed(str(error)))):
-        if _command(words) != "repair":
-            yield from _short([*words, *shlex.split(found[0])])
+        scales = found[0].startswith("--resize")
+        line = ["encode", *words[1:]] if scales and words[0] == "write" else words
+        if _command(line) in ("encode", "merge") or not (scales or _command(line) == "repair"):
+            yield from _short([*line, *shlex.split(found[0])])
     elif (unknown := _NO_FEATURE.search(str(error))) is not None:
         names, known = (_QUOTED.findall(part) for part in unknown.groups())
         yield from _features_named(words, names, known)

@@ -20,7 +20,6 @@ FLAGS = {
     "on_broken": "--on-broken",
     "out": "-o",
     "remove": "--remove",
-    "resize": "--resize",
     "rest": "--rest",
     "tasks": "--task",
     "tasks_from": "--tasks-from",
@@ -44,6 +43,7 @@ _SETTING = re.compile(
     rf"(?<![\w.\"'])(?:{'|'.join(map(re.escape, _SETTINGS))}|({'|'.join(FLAGS)})=({_VALUE}))"
 )
 _RESAMPLE = re.compile(r"\.resample\((?:(\d+)|Fraction\((\d+), (\d+)\))\)")
+_RESIZE = re.compile(r"\.encode\(\{\"[^\n]*?ncoding\(size=\((\d+), (\d+)\)\)\}\)")
 _RENAME = re.compile(r'rename=\{("[^"\n]+": "[^"\n]+"(?:, "[^"\n]+": "[^"\n]+")*)\}')
 _PAIR = re.compile(r'"([^"\n]+)": "([^"\n]+)"')
 _PART = re.compile(r'"([^"\n]*)"|([A-Z]+)')
@@ -53,6 +53,7 @@ def as_typed(text: str) -> str:
     """A message with options as they are typed: `on_broken="skip"` becomes `--on-broken skip`."""
     text = _RENAME.sub(_renamed, text) if "rename={" in text else text
     text = _RESAMPLE.sub(_resampled, text) if ".resample(" in text else text
+    text = _RESIZE.sub(r"--resize \1x\2", text) if ".encode(" in text else text
     return _SETTING.sub(_typed, text) if "=" in text else text
 
 
