@@ -69,7 +69,7 @@ def concat(
     _require_one_form(views)
     found = differences(_sources(views))
     if found and not _works(features, views, found):
-        raise _refusal(views, found, rates)
+        raise _refusal(views, found, rates, features)
     if len(rates) > 1:
         raise DifferentRatesError(rates)
     if found and features == "common":
@@ -175,7 +175,10 @@ def _works(features: str, views: Sequence[View], found: Sequence[FeatureMismatch
 
 
 def _refusal(
-    views: Sequence[View], found: Sequence[FeatureMismatch], rates: Mapping[Fraction, Sequence[str]]
+    views: Sequence[View],
+    found: Sequence[FeatureMismatch],
+    rates: Mapping[Fraction, Sequence[str]],
+    policy: FeaturePolicy,
 ) -> DatasetsDifferError:
     """The error that names all differences, and the ways to merge the datasets."""
     sources = _sources(views)
@@ -193,6 +196,7 @@ def _refusal(
         rates=rates,
         robots=[source.model.info.robot_type for source in sources],
         without_videos=without_videos(sources),
+        unfilled=[one.name for one in found if policy == "pad" and not one.can_be_filled],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -23,6 +23,7 @@ class DifferentRatesError(UsageError):
             urls: the datasets by frame rate; two or more rates.
         """
         self.rate = rate_to_suggest(urls)
+        self.to_resample = _few_others(urls)
         super().__init__(
             f"the datasets have different frame rates: {_rates_said(urls)}. Resample them to one rate with"
             f" .resample({_as_argument(self.rate)})"
@@ -66,6 +67,7 @@ class DatasetsDifferError(UsageError):
         rates: Mapping[Fraction, Sequence[str]],
         robots: Sequence[str | None],
         without_videos: Sequence[str],
+        unfilled: Iterable[str],
     ) -> None:
         """Name all that differs, and the ways that work.
 
@@ -75,12 +77,15 @@ class DatasetsDifferError(UsageError):
             rates: the datasets by frame rate.
             robots: the robot types.
             without_videos: the datasets whose videos are all missing.
+            unfilled: features that `pad` was to fill, but cannot.
         """
         self.without_videos = tuple(without_videos) if ways else ()
         self.ways = () if without_videos else tuple(ways)
         self.rate = rate_to_suggest(rates) if len(rates) > 1 else None
+        self.to_resample = _few_others(rates)
         what = "the same features" if self.rate is None else "the same features and frame rate"
-        at_one_rate = "" if self.rate is None else f", after .resample({_as_argument(self.rate)})"
+        each = ", each" * (len(self.ways) > 1)
+        at_one_rate = f"{each} with .resample({_as_argument(self.rate)})" if self.rate else ""
         if self.ways:
             advice = f"pass {', or '.join(map(str, ways))}{at_one_rate}"
         elif self.without_videos:
@@ -89,7 +94,9 @@ class DatasetsDifferError(UsageError):
             )
         else:
             advice = "no merge would keep an action or state, since none is alike in all of them"
-        said = f"the datasets do not have {what}: {advice}"
+        names = [*dict.fromkeys(unfilled)]
+        why = f"pad cannot fill {listed(names)}; " if names else ""
+        said = f"the datasets do not have {what}: {why}{advice}"
         lines = [*self._other_lines(rates, robots), *map(str, differing)]
         super().__init__("\n  - ".join([said, *lines]))
 
@@ -98,7 +105,8 @@ class DatasetsDifferError(UsageError):
     ) -> Iterator[str]:
         names = list(dict.fromkeys(robots))
         if len(names) > 1:
-            yield f"robot type: {' and '.join(repr(one) if one else 'none' for one in names)}"
+            said = " and ".join(repr(one) if one else "none" for one in names)
+            yield f"robot type: {said}; no obstacle, all are kept"
         if self.rate is not None:
             yield f"frame rate: {_rates_said(rates)}"
 
@@ -106,6 +114,13 @@ class DatasetsDifferError(UsageError):
 def rate_to_suggest(urls: Mapping[Fraction, Sequence[str]]) -> Fraction:
     """The rate of most datasets, the highest of several."""
     return max(urls, key=lambda rate: (len(urls[rate]), rate))
+
+
+def _few_others(urls: Mapping[Fraction, Sequence[str]]) -> list[str]:
+    """The datasets of another rate than the suggested one, if they are few."""
+    most = rate_to_suggest(urls)
+    others = [url for rate, names in urls.items() if rate != most for url in names]
+    return others if len(others) <= _FEW else []
 
 
 def _rates_said(urls: Mapping[Fraction, Sequence[str]]) -> str:

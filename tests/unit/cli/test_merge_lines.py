@@ -53,12 +53,13 @@ def test_a_camera_of_one_dataset_is_never_padded(roboreel: Roboreel, here: Path)
     _made(here / "b", TOP)
     told = roboreel("merge", "a", "b", "-o", "c").err
     assert "pad" not in told
+    assert told.splitlines()[0].count(WRIST) == 2
     line = f"roboreel merge a b -o c --features common --allow-missing {WRIST}"
     assert _lines(told) == [line]
     assert _all_work(roboreel, [line])
-    assert _lines(roboreel("merge", "a", "b", "--features", "pad", "-o", "c").err) == [
-        f"roboreel merge a b --features common -o c --allow-missing {WRIST}"
-    ]
+    told = roboreel("merge", "a", "b", "--features", "pad", "-o", "c").err
+    assert f"the same features: pad cannot fill '{WRIST}'; pass --features common" in told
+    assert _lines(told) == [f"roboreel merge a b --features common -o c --allow-missing {WRIST}"]
 
 
 def test_all_that_differs_is_said_at_once_with_lines_that_work(
@@ -73,12 +74,14 @@ def test_all_that_differs_is_said_at_once_with_lines_that_work(
         "error: the datasets do not have the same features and frame rate: pass"
     )
     assert others[:3] == [
-        "  - robot type: 'so101' and 'koch'",
+        "  - robot type: 'so101' and 'koch'; no obstacle, all are kept",
         "  - frame rate: 30 fps in 'a'; 15 fps in 'without'",
         "  - 'action': only in 'a'",
     ]
     lines = _lines(told)
+    assert "(leaves out action), each with --fps 30\n" in told
     assert lines == [
+        "roboreel resample without --fps 30 -o without_resampled",
         "roboreel merge a without -o c --features pad --fps 30",
         "roboreel merge a without -o c --features common --allow-missing action --fps 30",
     ]
@@ -126,6 +129,19 @@ def test_cameras_of_other_sizes_have_the_line_to_type(roboreel: Roboreel, here: 
     assert roboreel("encode", "a", "--resize", "64x32", "-o", "d", "--dry-run").code == 0
 
 
+def test_only_the_dataset_of_another_rate_is_resampled(roboreel: Roboreel, here: Path) -> None:
+    for name, fps in (("a", 30), ("b", 30), ("slow", 15)):
+        _made(here / name, TOP, fps=fps)
+    alone, every = _lines(roboreel("merge", "a", "b", "slow", "-o", "c").err)
+    done = roboreel(*shlex.split(every)[1:], "--dry-run")
+    assert "all 3 datasets are re-encoded, but only 'slow' had to be" in done.err
+    assert roboreel(*shlex.split(alone)[1:]).code == 0
+    done = roboreel("merge", "a", "b", "slow_resampled", "-o", "c")
+    assert "packets copied and verified, none re-encoded" in done.out
+    done = roboreel("merge", "a", "b", "--fps", "15", "-o", "d", "--dry-run")
+    assert "had to be" not in done.err
+
+
 def test_cameras_of_other_sizes_are_refused_when_they_are_resampled_too(
     roboreel: Roboreel, here: Path
 ) -> None:
@@ -161,7 +177,10 @@ def test_a_view_file_of_datasets_that_differ_is_answered_with_a_merge(
     assert _all_work(roboreel, lines)
     _made(here / "slow", TOP, fps=15)
     lines = _lines(roboreel("edit", "x.view.json", "from", "b", "slow").err)
-    assert lines == ["roboreel merge b slow -o b_merged --fps 30"]
+    assert lines == [
+        "roboreel resample slow --fps 30 -o slow_resampled",
+        "roboreel merge b slow -o b_merged --fps 30",
+    ]
     assert not (here / "x.view.json").exists()
 
 

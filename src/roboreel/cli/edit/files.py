@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Annotated
 
 import typer
@@ -18,11 +20,14 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.concat import FeaturePolicy, concat
 from roboreel.edit.view import View
-from roboreel.errors import PlanError, counted
+from roboreel.errors import PlanError, counted, listed
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
 from roboreel.summary.words import human_bytes
+
+_FEW = 3
+"""Most datasets of another frame rate that a warning names."""
 
 
 @writes_elsewhere
@@ -67,8 +72,8 @@ def merge(
         typer.Option(
             "--fps",
             metavar="N",
-            help="Resample every dataset to this rate in frames/s: 15, 29.97, 30000/1001. Required if the"
-            " rates differ.",
+            help="Resample every dataset to this rate in frames/s: 15, 29.97, 30000/1001; this re-encodes"
+            " all videos. Required if the rates differ.",
         ),
     ] = None,
 ) -> None:
@@ -87,6 +92,7 @@ def merge(
     def plan_of() -> Plan:
         parts = [options.view(source) for source in sources]
         if rate is not None:
+            _warn_of_resampling(options, dict(zip(sources, parts, strict=True)), rate)
             parts = [part.resample(rate) for part in parts]
         view = concat(parts, features=features, rename=names)
         if size is not None:
@@ -129,6 +135,16 @@ def compact(
         if found and not options.quiet:
             tell(f"left out: {found} that no episode uses")
     options.write_edited(source, View.as_view, regroup=True)
+
+
+def _warn_of_resampling(options: Writing, parts: Mapping[str, View], rate: Fraction) -> None:
+    """Say how videos that have the rate already can be copied, if few have another."""
+    others = [source for source, part in parts.items() if part.fps != rate]
+    if not options.quiet and 0 < len(others) < len(parts) and len(others) <= _FEW:
+        tell(
+            f"warning: the videos of all {len(parts)} datasets are re-encoded, but only {listed(others)} had"
+            f" to be: `roboreel resample` such a dataset alone and merge the result to copy the others"
+        )
 
 
 def _of_other_size(view: View, size: tuple[int, int]) -> list[str]:

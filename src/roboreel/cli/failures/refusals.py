@@ -59,6 +59,7 @@ _SHOWN = 3
 _LONGEST_LINE = 500
 """Most characters of a suggested line: nobody copies a longer one."""
 _OUT = ("-o", "--out")
+_ALL = "re-encodes the videos of all"
 _DROP = "--drop-missing-cameras"
 _KEPT = "are done and kept in"
 
@@ -159,12 +160,19 @@ def _merges(
     if words[0] == "edit":
         words = ["merge", *words[3:]]
         words += ["-o", shortened(suggested_output(words[1], "merge"))]
+    typed_as = {os.path.abspath(word): word for word in words}
+    for url in error.to_resample:
+        url = typed_as.get(os.path.abspath(url), url)
+        output = shortened(suggested_output(url, "resample"))
+        line = ["resample", url, "--fps", str(error.rate), "-o", output]
+        yield from _short(line, f"re-encodes only '{url}'; then merge the result in its place")
     if isinstance(error, DifferentRatesError):
-        yield from _short([*words, "--fps", str(error.rate)])
+        yield from _short([*words, "--fps", str(error.rate)], _ALL)
         return
     for way in error.ways:
-        scaled = "; scales cameras" * (way.size is not None)
-        yield from _short(_merged(words, way, error.rate), way.effect + scaled)
+        done = [way.effect, "scales cameras" * (way.size is not None), _ALL * bool(error.rate)]
+        line = _merged(words, way, error.rate)
+        yield from _short(line, "; ".join(effect for effect in done if effect))
     for url in error.without_videos:
         output = shortened(suggested_output(url, "repair"))
         line = ["repair", url, "--drop-missing-cameras", "-o", output]
