@@ -19,7 +19,7 @@ from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.reader import reader
 from roboreel.torch.batches.batch_buffers import Buffers
 from roboreel.torch.batches.batch_source import Batch
-from roboreel.torch.compat.argument_types import require_episode_list, require_windows
+from roboreel.torch.compat.argument_types import episode_list, require_windows
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.errors import ArgumentError, WrongTypeError
@@ -58,8 +58,8 @@ class DatasetReader:
         depth_output_unit: str = DEPTH_MILLIMETER_UNIT,
     ) -> None:
         """Prepare to read; nothing is opened: see `LeRobotDataset`."""
-        require_episode_list("episodes", episodes)
-        self._meta, self.root, self.episodes = meta, root, episodes
+        self._meta, self.root = meta, root
+        self.episodes = episode_list("episodes", episodes)
         self._tolerance_s, self._video_backend = tolerance_s, resolved_backend(video_backend)
         self.delta_indices: dict[str, list[int]] | None = None
         if delta_timestamps is not None:

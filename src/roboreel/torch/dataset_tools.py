@@ -18,6 +18,7 @@ from roboreel.edit.splits import require_part_name
 from roboreel.edit.view import View
 from roboreel.ops.split import write_parts
 from roboreel.torch.aggregate import aggregate_datasets
+from roboreel.torch.compat.argument_types import require_dataset
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.tools.camera_tools import convert_image_to_video_dataset, reencode_dataset
 from roboreel.torch.tools.edited_dataset import (
@@ -77,10 +78,10 @@ def delete_episodes(
         ArgumentError: there is nothing to delete, an episode does not exist, or none would be left.
         ExistsError: the folder exists.
     """
-    if not episode_indices:
-        raise ArgumentError("No episodes to delete: pass at least one episode index")
     view = view_of(dataset)
     gone = require_episodes(view, episode_indices)
+    if not gone:
+        raise ArgumentError("No episodes to delete: pass at least one episode index")
     if len(gone) == len(view.numbers):
         raise ArgumentError("Cannot delete all episodes from dataset: at least one must be left")
     return written(view.delete(gone), dataset, repo_id or modified_name(dataset), output_dir)
@@ -143,6 +144,8 @@ def merge_datasets(
     """
     if not datasets:
         raise ArgumentError("No datasets to merge: pass at least one")
+    for one in datasets:
+        require_dataset(one)
     folder = folder_of(output_repo_id, output_dir)
     aggregate_datasets(
         [one.repo_id for one in datasets],

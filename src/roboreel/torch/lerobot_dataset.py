@@ -14,6 +14,7 @@ from roboreel.edit.view import View
 from roboreel.errors import RoboreelError, StorageError, UsageError
 from roboreel.torch.batches.batch_buffers import Buffers
 from roboreel.torch.batches.batch_source import Batch
+from roboreel.torch.compat.argument_types import episode_list
 from roboreel.torch.compat.lazy_names import loaded
 from roboreel.torch.compat.old_names import refusing_old_arguments
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
@@ -115,14 +116,13 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         self.delta_timestamps, self.tolerance_s = delta_timestamps, tolerance_s
         self._return_uint8, self._depth_output_unit = return_uint8, depth_output_unit
         self._batch_encoding_size, self._encoder_threads = batch_encoding_size, encoder_threads
-        self._is_finalized, self._reader_episodes = True, 0
-        self.writer = None
+        self._is_finalized, self._reader_episodes, self.writer = True, 0, None
         self.meta = self._metadata_class(repo_id, root, revision, force_cache_sync, token=token)
         self.repo_id, self._requested_root = self.meta.repo_id, self.meta._requested_root
         self.root, self.revision = self.meta.root, self.meta.revision
+        self.episodes = episode_list("episodes", episodes)
         if episode_filter is not None:
-            episodes = self.meta.filter_episodes(episode_filter, episodes)
-        self.episodes = episodes
+            self.episodes = self.meta.filter_episodes(episode_filter, self.episodes)
         if self.meta.depth_keys:
             self.meta.rescale_depth_stats(depth_output_unit)
         self._image_transforms, self._video_backend = (

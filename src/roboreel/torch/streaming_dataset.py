@@ -102,7 +102,7 @@ class StreamingLeRobotDataset(AnsweringMissingNames, torch.utils.data.IterableDa
             repo_id, root, revision, force_cache_sync, repo_type=repo_type, token=token
         )
         self.repo_id = self.meta.repo_id
-        self.root, self.revision, self.episodes = self.meta.root, self.meta.revision, episodes
+        self.root, self.revision = self.meta.root, self.meta.revision
         self.image_transforms, self.delta_timestamps = image_transforms, delta_timestamps
         self.tolerance_s, self._depth_output_unit = tolerance_s, depth_output_unit
         if self.meta.depth_keys:
@@ -118,6 +118,7 @@ class StreamingLeRobotDataset(AnsweringMissingNames, torch.utils.data.IterableDa
             return_uint8,
             depth_output_unit,
         )
+        self.episodes = self.reader.episodes
         self.reader.load_or_stream(token)
         self._shards = split_evenly(self.reader.episode_bounds, max_num_shards)
         self._rank, self._world_size = rank, world_size

@@ -14,6 +14,7 @@ import roboreel
 import roboreel.torch.v2
 from roboreel.testing import Version, read_numbers
 from roboreel.torch import LeRobotDataset
+from roboreel.torch.dataset_tools import delete_episodes, merge_datasets
 from tests.unit.torch.conftest import NUMBERED_LENGTHS as LENGTHS
 from tests.unit.torch.conftest import TOP, VERSIONS, WRIST
 
@@ -78,6 +79,38 @@ def test_a_subset_has_items_in_the_order_of_the_dataset_and_absolute_indices(
     )
     assert filtered.episodes == [0, 2]
     assert int(filtered[-1]["episode_index"]) == 2
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {0, 3},
+        {3: "a", 0: "b"}.keys(),
+        (number for number in (3, 0)),
+        np.array([3, 0]),
+        torch.tensor([3, 0]),
+        [torch.tensor(3), np.int32(0)],
+    ],
+)
+def test_episodes_may_be_anything_that_lists_numbers(
+    numbered: Callable[[Version], Path], chosen: Any
+) -> None:
+    dataset = LeRobotDataset("me/a", numbered("v3.0"), episodes=chosen)
+    assert (len(dataset), sorted(dataset.episodes or [])) == (10, [0, 3])
+
+
+def test_episodes_to_delete_and_windows_may_be_arrays(
+    numbered: Callable[[Version], Path], tmp_path: Path
+) -> None:
+    windows: Any = {"action": torch.arange(3) / 10}
+    dataset = LeRobotDataset("me/a", numbered("v3.0"), delta_timestamps=windows)
+    assert dataset[0]["action"].shape[0] == 3
+    left = delete_episodes(dataset, np.array([1, 2]), output_dir=tmp_path / "out")  # type: ignore[arg-type]
+    assert left.num_episodes == 2
+    with pytest.raises(TypeError, match=r"episodes is \['a'\], expected a list of whole numbers"):
+        LeRobotDataset("me/a", numbered("v3.0"), episodes=["a"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="the dataset is 'me/a', expected a LeRobotDataset"):
+        merge_datasets(["me/a"], "me/b")  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -10,17 +11,26 @@ from typing import Any
 from roboreel.torch.errors import WrongTypeError
 
 
-def require_episode_list(argument: str, episodes: object) -> None:
-    """Raise `WrongTypeError` unless it is a list of episodes, a range and the like, or None.
+def episode_list(argument: str, episodes: object) -> list[int] | None:
+    """The episodes of a list, an array, a set, a generator and the like; None for None.
 
     Args:
         argument: its name in the call.
         episodes: its value.
+
+    Raises:
+        WrongTypeError: it is not that, or holds something else than whole numbers.
     """
-    if episodes is not None and (not isinstance(episodes, Iterable) or isinstance(episodes, str)):
-        shown = reprlib.repr(episodes)
+    if episodes is None:
+        return None
+    shown = reprlib.repr(episodes)
+    if not isinstance(episodes, Iterable) or isinstance(episodes, str):
         meant = f": {argument}=[{shown}]" if isinstance(episodes, int) else ""
         raise WrongTypeError(f"{argument} is {shown}, expected a list of episode numbers{meant}")
+    try:
+        return [operator.index(episode) for episode in episodes]
+    except TypeError:
+        raise WrongTypeError(f"{argument} is {shown}, expected a list of whole numbers") from None
 
 
 def require_windows(delta_timestamps: object) -> None:

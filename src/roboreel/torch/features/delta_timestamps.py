@@ -12,7 +12,8 @@ def get_delta_indices(
 ) -> dict[str, list[int]]:
     """Frame offsets by feature for offsets in seconds."""
     return {
-        name: [round(delta * fps) for delta in deltas] for name, deltas in delta_timestamps.items()
+        name: [round(float(delta) * fps) for delta in deltas]
+        for name, deltas in delta_timestamps.items()
     }
 
 
@@ -35,7 +36,9 @@ def check_delta_timestamps(
     """
     outside = {
         name: [
-            delta for delta in deltas if abs(delta * fps - round(delta * fps)) / fps > tolerance_s
+            delta
+            for delta in map(float, deltas)
+            if abs(delta * fps - round(delta * fps)) / fps > tolerance_s
         ]
         for name, deltas in delta_timestamps.items()
     }

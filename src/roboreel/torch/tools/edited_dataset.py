@@ -16,7 +16,7 @@ from roboreel.errors import UsageError, known_episodes
 from roboreel.ops.write import write
 from roboreel.storage.staging.staging import refuse_existing
 from roboreel.torch import constants
-from roboreel.torch.compat.argument_types import require_dataset, require_episode_list
+from roboreel.torch.compat.argument_types import episode_list, require_dataset
 from roboreel.torch.errors import ArgumentError, ExistsError
 
 
@@ -74,8 +74,7 @@ def require_episodes(view: View, episodes: Iterable[int]) -> list[int]:
         ArgumentError: some do not exist.
         WrongTypeError: they are no list.
     """
-    require_episode_list("episode_indices", episodes)
-    wanted = {int(episode) for episode in episodes}
+    wanted = {*(episode_list("episode_indices", episodes) or [])}
     known = view.numbers.tolist()
     unknown = sorted(wanted.difference(known))
     if unknown:
