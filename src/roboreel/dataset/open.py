@@ -72,7 +72,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
         return dataset_below(root)
     except (DatasetError, StorageError) as error:  # the command may have named several datasets
         said, name = str(error), os.fspath(location)
-        if name not in said and root.url not in said:
+        if f"'{name}'" not in said and f"'{root.url}'" not in said:
             error.args = (f"'{name}': {said}",)
         raise
 

@@ -71,7 +71,7 @@ def concat(
     if found and not _works(features, views, found):
         raise _refusal(views, found, rates, features)
     if len(rates) > 1:
-        raise DifferentRatesError(rates)
+        raise DifferentRatesError(rates, videos=_have_videos(_sources(views)))
     if found and features == "common":
         views = [_common(view, found) for view in views]
     elif found:
@@ -196,8 +196,13 @@ def _refusal(
         rates=rates,
         robots=[source.model.info.robot_type for source in sources],
         without_videos=without_videos(sources),
+        videos=_have_videos(sources),
         unfilled=[one.name for one in found if policy == "pad" and not one.can_be_filled],
     )
+
+
+def _have_videos(sources: Sequence[Source]) -> bool:
+    return any(one.is_video for source in sources for one in source.model.info.features.values())
 
 
 def _require_one_form(views: Sequence[View]) -> None:

@@ -16,14 +16,16 @@ _FEW = 3
 class DifferentRatesError(UsageError):
     """Datasets with different frame rates cannot be merged without resampling."""
 
-    def __init__(self, urls: Mapping[Fraction, Sequence[str]]) -> None:
+    def __init__(self, urls: Mapping[Fraction, Sequence[str]], *, videos: bool) -> None:
         """Name the datasets of each frame rate.
 
         Args:
             urls: the datasets by frame rate; two or more rates.
+            videos: True if they have videos, which are re-encoded then.
         """
         self.rate = rate_to_suggest(urls)
-        self.to_resample = _few_others(urls)
+        self.reencodes = videos
+        self.to_resample = _few_others(urls) if videos else []
         super().__init__(
             f"the datasets have different frame rates: {_rates_said(urls)}. Resample them to one rate with"
             f" .resample({_as_argument(self.rate)})"
@@ -68,6 +70,7 @@ class DatasetsDifferError(UsageError):
         robots: Sequence[str | None],
         without_videos: Sequence[str],
         unfilled: Iterable[str],
+        videos: bool,
     ) -> None:
         """Name all that differs, and the ways that work.
 
@@ -78,11 +81,13 @@ class DatasetsDifferError(UsageError):
             robots: the robot types.
             without_videos: the datasets whose videos are all missing.
             unfilled: features that `pad` was to fill, but cannot.
+            videos: True if they have videos.
         """
         self.without_videos = tuple(without_videos) if ways else ()
         self.ways = () if without_videos else tuple(ways)
         self.rate = rate_to_suggest(rates) if len(rates) > 1 else None
-        self.to_resample = _few_others(rates)
+        self.reencodes = videos and self.rate is not None
+        self.to_resample = _few_others(rates) if videos else []
         what = "the same features" if self.rate is None else "the same features and frame rate"
         each = ", each" * (len(self.ways) > 1)
         at_one_rate = f"{each} with .resample({_as_argument(self.rate)})" if self.rate else ""

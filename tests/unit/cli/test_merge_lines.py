@@ -217,3 +217,29 @@ def test_a_dataset_whose_videos_are_all_missing_is_repaired_first(
     assert lines == ["roboreel repair a --drop-missing-cameras -o a_repaired"]
     assert roboreel(*shlex.split(lines[0])[1:]).code == 0
     assert _all_work(roboreel, _lines(roboreel("merge", "a_repaired", "b", "-o", "c").err))
+
+
+def test_all_datasets_that_cannot_be_opened_are_named_at_once(
+    roboreel: Roboreel, here: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        _made(here / name)
+    for name in ("b", "c"):
+        (here / name / "meta/info.json").write_text('{"fps": 30', encoding="utf-8")
+    done = roboreel("merge", "a", "b", "gone", "c", "-o", "d")
+    assert done.code == 1
+    assert done.err.startswith("error: 3 of 4 datasets cannot be opened\n'b': ")
+    assert "\n'gone': no such folder\n'c': " in done.err
+    assert _lines(done.err) == ["roboreel check b c"]
+    found = json.loads(roboreel("merge", "b", "a", "c", "-o", "d", "--json").out)["problems"]
+    assert [problem["dataset"] for problem in found] == ["b", "c"]
+    assert _lines(roboreel("merge", "a", "b", "-o", "d").err) == ["roboreel check b"]
+
+
+def test_the_version_of_several_is_said(roboreel: Roboreel, here: Path) -> None:
+    _made(here / "a")
+    roboreel("convert", "a", "--to", "v2.1", "-o", "b")
+    told = roboreel("merge", "b", "a", "-o", "c").err
+    assert told == "note: of v2.1 and v3.0, v2.1 is written, the first one's: or give --to\n"
+    assert roboreel("merge", "b", "a", "--to", "v3.0", "-o", "d").err == ""
+    assert roboreel("merge", "b", "a", "-o", "e", "--quiet").err == ""

@@ -13,6 +13,7 @@ from roboreel.checking.unreferenced import unreferenced
 from roboreel.cli.edit.video import rate_in, size_in
 from roboreel.cli.failures.advice import NoOutputError
 from roboreel.cli.shared.choosing import pairs_in
+from roboreel.cli.shared.opening import opened_all
 from roboreel.cli.shared.shared_options import SourceArgument, choices
 from roboreel.cli.shared.writing import Writing, carry_out, writes, writes_elsewhere
 from roboreel.cli.text.output import emit_json, table, tell
@@ -90,7 +91,13 @@ def merge(
     size = None if resize is None else size_in(resize, "--resize")
 
     def plan_of() -> Plan:
-        parts = [options.view(source) for source in sources]
+        parts = opened_all(sources, options.view)
+        versions = sorted({part.version.value for part in parts})
+        if options.to is None and len(versions) > 1 and options.form == "text":
+            first = parts[0].version
+            tell(
+                f"note: of {' and '.join(versions)}, {first} is written, the first one's: or give --to"
+            )
         if rate is not None:
             _warn_of_resampling(options, dict(zip(sources, parts, strict=True)), rate)
             parts = [part.resample(rate) for part in parts]
@@ -140,7 +147,8 @@ def compact(
 def _warn_of_resampling(options: Writing, parts: Mapping[str, View], rate: Fraction) -> None:
     """Say how videos that have the rate already can be copied, if few have another."""
     others = [source for source, part in parts.items() if part.fps != rate]
-    if not options.quiet and 0 < len(others) < len(parts) and len(others) <= _FEW:
+    videos = any(one.is_video for part in parts.values() for one in part.features.values())
+    if videos and options.form == "text" and 0 < len(others) < len(parts) and len(others) <= _FEW:
         tell(
             f"warning: the videos of all {len(parts)} datasets are re-encoded, but only {listed(others)} had"
             f" to be: `roboreel resample` such a dataset alone and merge the result to copy the others"

@@ -119,11 +119,12 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
     elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
         for name in _near(absent[1]):
             yield typed(replaced(words, absent[1], name)), ""
+        yield from _to_check(words)
     elif (view := _VIEW.search(str(error))) is not None:
         yield from view_lines(view[1], str(error))
     elif isinstance(error, (DatasetError, StorageError)):
         inner = [*_inside(words), *_above(words, str(error))]
-        yield from inner or (() if _command(words) in _JUDGES else _to_check(words))
+        yield from inner or _to_check(words)
 
 
 def _above(words: Sequence[str], message: str) -> Iterator[tuple[str, str]]:
@@ -167,10 +168,10 @@ def _merges(
         line = ["resample", url, "--fps", str(error.rate), "-o", output]
         yield from _short(line, f"re-encodes only '{url}'; then merge the result in its place")
     if isinstance(error, DifferentRatesError):
-        yield from _short([*words, "--fps", str(error.rate)], _ALL)
+        yield from _short([*words, "--fps", str(error.rate)], _ALL * error.reencodes)
         return
     for way in error.ways:
-        done = [way.effect, "scales cameras" * (way.size is not None), _ALL * bool(error.rate)]
+        done = [way.effect, "scales cameras" * (way.size is not None), _ALL * error.reencodes]
         line = _merged(words, way, error.rate)
         yield from _short(line, "; ".join(effect for effect in done if effect))
     for url in error.without_videos:
@@ -213,11 +214,13 @@ def _inside(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _to_check(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The check of the dataset that could not be opened."""
-    for word in words[1:]:
-        if os.path.isdir(os.path.join(word, "meta")) and not _opens(word):
-            yield typed(["check", word]), "lists all problems, and how to repair them"
-            return
+    """The check of the datasets that could not be opened."""
+    if _command(words) in _JUDGES:
+        return
+    known = [word for word in words[1:] if os.path.isdir(os.path.join(word, "meta"))]
+    bad = [word for word in known if not _opens(word)]
+    if bad:
+        yield from _short(["check", *bad], "lists all problems, and how to repair them")
 
 
 def _opens(path: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from roboreel.cli.shared.progress import progress_shown
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.view import View
+from roboreel.errors import DatasetError, Problem, RoboreelError, StorageError
 from roboreel.hub.open_reference import Needs, local_copy
 from roboreel.hub.open_source import open_source
 
@@ -40,3 +43,40 @@ def copied(source: str, *, needs: Needs = "everything") -> str:
     """The folder of the dataset that a command is given; one on the Hub is pulled if it isn't here."""
     with progress_shown(quiet=False):
         return os.fspath(local_copy(source, needs=needs))
+
+
+def opened_all(sources: Sequence[str], view_of: Callable[[str], View]) -> list[View]:
+    """Open several datasets or view files.
+
+    Args:
+        sources: the arguments.
+        view_of: opens one.
+
+    Raises:
+        RoboreelError: some cannot be opened; names all of them.
+    """
+    found: list[View] = []
+    failed: dict[str, RoboreelError] = {}
+    for source in sources:
+        try:
+            found.append(view_of(source))
+        except (DatasetError, StorageError) as error:
+            failed[source] = error
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        reasons = "\n".join(map(str, failed.values()))
+        refused = DatasetError(
+            f"{len(failed)} of {len(sources)} datasets cannot be opened\n{reasons}"
+        )
+        refused.problems = tuple(
+            replace(problem, dataset=source)
+            for source, error in failed.items()
+            for problem in _problems_of(error)
+        )
+        raise refused
+    return found
+
+
+def _problems_of(error: RoboreelError) -> Sequence[Problem]:
+    return error.problems if isinstance(error, DatasetError) else ()

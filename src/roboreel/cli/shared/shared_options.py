@@ -67,7 +67,7 @@ ToOption = Annotated[
         "--to",
         metavar=_VERSIONS,
         parser=version_in,
-        help="Write this format version. Default: the version of the source.",
+        help="Write this format version. Default: the version of the (first) source.",
         rich_help_panel=WHAT,
     ),
 ]
