@@ -14,8 +14,21 @@ from typer.core import TyperCommand, TyperGroup
 from roboreel.cli.catalog import ENTRIES, Entry
 from roboreel.cli.help_page import Page, command_page, overview
 from roboreel.cli.text.terminal import coloured, in_encoding, terminal_width
+from roboreel.errors import UsageError
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+_LISTS = ("LIST", "PARTS", "A,B", "Q,Q")
+"""Metavars of options that take a list with commas."""
+
+
+class RepeatedOptionError(UsageError):
+    """An option that takes one value was given several times."""
+
+    def __init__(self, option: str, *, takes_list: bool) -> None:
+        """Name the option, and whether its value may be a list with commas."""
+        self.option, self.takes_list = option, takes_list
+        once = "give one list, with commas" if takes_list else "give it once"
+        super().__init__(f"{option} is given several times: {once}")
 
 
 # What typer passes is typed `Any` here: which classes it takes from click differs among its releases.
@@ -30,6 +43,20 @@ def _written(formatter: Any, text: str) -> None:
 
 class Command(TyperCommand):
     """A command with roboreel's help, and the user's defaults of options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an option given several times, of which click would use the last value alone."""
+        given: list[Any] = self.make_parser(ctx).parse_args([*args])[
+            2
+        ]  # one for each time it is given
+        for one in {*given} if not ctx.resilient_parsing else ():
+            single = one.param_type_name == "option" and not (
+                one.multiple or one.is_flag or one.count
+            )
+            if single and given.count(one) > 1:
+                option = max(one.opts, key=len)
+                raise RepeatedOptionError(option, takes_list=one.metavar in _LISTS)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command with the user's defaults for what was not typed."""

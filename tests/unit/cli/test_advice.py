@@ -74,6 +74,16 @@ TYPED = {
     "convert SRC result": "convert SRC --to v3.0 -o result",
     "tasks SRC --replace old new -o out": "tasks SRC --replace old=new -o out",
     "trim SRC --seconds 1 -o out": "trim SRC --start 1s -o out",
+    "trim SRC --seconds 1:3": "trim SRC --start 1s --end 3s -o source_trimmed",
+    "trim SRC --seconds :3s -o out": "trim SRC --end 3s -o out",
+    "trim SRC --episode 1 --start 1 --end=-1": "trim SRC --episode 1 --start 1s --end=-1s -o source_trimmed",
+    "trim SRC --still suggest --episodes 1-2": "trim SRC --still suggest --episodes 1:3",
+    "delete SRC --episodes 1-2": "delete SRC --episodes 1:3 -o source_cleaned",
+    "delete SRC --episodes 1 --episodes=2 -o out": "delete SRC --episodes 1,2 -o out",
+    "edit a.view.json reorder --order 1,0 --order 2": "edit a.view.json reorder --order 1,0,2",
+    "split SRC --into a=0 --into b=1:4 -o out": "split SRC --into a=0,b=1:4 -o out",
+    "info SRC --episode 3 --json": "info SRC --episodes --json",
+    "info SRC --episode=3": "info SRC --episodes",
     "remove SRC 1": "delete SRC --episodes 1 -o source_cleaned",
     "visualize SRC": "info SRC",
     "info": "info my_dataset",
@@ -118,6 +128,15 @@ def test_what_is_missing_is_said_in_a_sentence(
     roboreel: Roboreel, words: list[str], says: str
 ) -> None:
     assert roboreel(*words).err.startswith(f"error: {says}")
+
+
+def test_an_option_with_one_value_is_given_once(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    done = roboreel("resample", source, "--fps", "5", "--fps", "6", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (2, "error: --fps is given several times: give it once\n")
+    assert roboreel("info", source, "--json", "--json").code == 0
+    assert roboreel("stats", source, "--feature", "action", "--feature", "timestamp").code == 0
 
 
 def test_a_placeholder_is_no_repository(roboreel: Roboreel, source: Path) -> None:
@@ -284,6 +303,7 @@ def test_episodes_too_short_to_trim_have_the_lines_to_type(
         f"roboreel {kept.replace('SRC', str(source))}",
         f"roboreel delete {source} --episodes {deleted} -o source_cleaned",
     ]
+    assert told[0].endswith(f"   # leaves episode{'s' * (len(deleted) > 1)} {deleted} whole")
     for line in lines:
         assert roboreel(*shlex.split(line)[1:]).code == 0
 

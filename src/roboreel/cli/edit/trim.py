@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated
 
 import typer
@@ -27,6 +28,13 @@ from roboreel.edit.view import View
 from roboreel.errors import UsageError, counted
 
 _STATE, _SUGGEST = "observation.state", "suggest"
+
+
+def _can_be_parsed(param: typer.CallbackParam, value: str | None) -> str | None:
+    """Refuse what is no moment before the output is asked for."""
+    if value is not None:
+        moment_in(value, str(param.opts[0]), Fraction(1))
+    return value
 
 
 @writes
@@ -64,13 +72,19 @@ def trim(
         typer.Option(
             "--start",
             metavar="T",
+            callback=_can_be_parsed,
             help="Keep the frames from T on: 1.5 or 1.5s is seconds, 30f is frames, and -1.5 counts from"
             " the end.",
         ),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option("--end", metavar="T", help="Keep the frames before T, given as in --start."),
+        typer.Option(
+            "--end",
+            metavar="T",
+            callback=_can_be_parsed,
+            help="Keep the frames before T, given as in --start.",
+        ),
     ] = None,
     still: Annotated[
         str | None,

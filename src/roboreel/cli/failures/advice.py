@@ -32,7 +32,8 @@ RESULTS = {
 }
 """The end of the name of a suggested output, by each command that writes a dataset."""
 
-_OUTPUTS = ("-o", "--out", "--in-place", "--dry-run")
+_OUTPUTS = ("-o", "--out", "--in-place", "--dry-run", "suggest")
+"""Words of a line that names its output, or writes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ class AmbiguousError(UsageError):
         """Name the word, and what each of the words to type in its place means."""
         self.word, self.readings = word, readings
         super().__init__(message)
+
+
+class NoUnitError(UsageError):
+    """A moment was given without a unit."""
 
 
 class MisplacedWordsError(UsageError):

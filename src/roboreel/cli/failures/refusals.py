@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
 
+from roboreel.cli.command_line import RepeatedOptionError
 from roboreel.cli.failures.advice import (
     RESULTS,
     Advice,
@@ -16,6 +17,7 @@ from roboreel.cli.failures.advice import (
     MisplacedWordsError,
     NoOutputError,
     NoSourceError,
+    NoUnitError,
     example_source,
     replaced,
     shortened,
@@ -60,6 +62,7 @@ _LONGEST_LINE = 500
 """Most characters of a suggested line: nobody copies a longer one."""
 _OUT = ("-o", "--out")
 _ALL = "re-encodes the videos of all"
+_MOMENTS = ("--start", "--end")
 _DROP = "--drop-missing-cameras"
 _KEPT = "are done and kept in"
 
@@ -82,7 +85,13 @@ def _message(error: RoboreelError) -> str:
 def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, str]]:
     if isinstance(error, AmbiguousError):
         for word, meaning in error.readings.items():
-            yield typed(replaced(words, error.word, word)), meaning
+            yield typed(with_output(replaced(words, error.word, word))), meaning
+    elif isinstance(error, NoUnitError):
+        for unit, meaning in (("s", "seconds"), ("f", "frames")):
+            yield typed(with_output(_with_unit(words, unit))), meaning
+    elif isinstance(error, RepeatedOptionError):
+        if error.takes_list:
+            yield from _short(_given_once(words, error.option))
     elif isinstance(error, MisplacedWordsError):
         yield typed(part for word in words for part in error.meant.get(word, [word])), ""
     elif isinstance(error, NoOutputError) and _is_output(words):
@@ -143,10 +152,11 @@ def _datasets_inside(path: str) -> list[str]:
 
 def _elsewhere(words: Sequence[str], error: FramesOutsideError) -> Iterator[tuple[str, str]]:
     """The command for the other episodes, and what leaves these out first."""
-    named = f"episode {error.outside[0]}" if len(error.outside) == 1 else "these episodes"
     others, outside = spelled(error.others), spelled(error.outside)
+    named = f"episodes {outside}" if len(error.outside) > 1 and outside else "these episodes"
+    named = f"episode {error.outside[0]}" if len(error.outside) == 1 else named
     if others and not {"--episode", "--ranges"} & {*words}:
-        yield from _short(_replaced(words, "--episodes", others), f"keeps {named} whole")
+        yield from _short(_replaced(words, "--episodes", others), f"leaves {named} whole")
     if outside and error.others:
         gone = ["delete", "--episodes", outside]
         in_view = words[0] == "edit"
@@ -189,6 +199,32 @@ def _merged(words: Sequence[str], way: MergeWay, rate: Fraction | None) -> list[
     line += [part for name in way.allow_missing for part in ("--allow-missing", name)]
     line += [] if way.size is None else ["--resize", "{}x{}".format(*way.size)]
     return line if rate is None else [*line, "--fps", str(rate)]
+
+
+def _with_unit(words: Sequence[str], unit: str) -> list[str]:
+    """The arguments with a unit of moments that lack one."""
+    line = [*words]
+    for at, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        value = value if equals else "".join(words[at + 1 : at + 2])
+        if option in _MOMENTS and re.fullmatch(r"-?\d+", value):
+            line[at + (not equals)] += unit
+    return line
+
+
+def _given_once(words: Sequence[str], option: str) -> list[str]:
+    """The arguments with all values of an option as one list."""
+    values: list[str] = []
+    line: list[str] = []
+    first, rest = len(words), iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name != option:
+            line.append(word)
+            continue
+        first = min(first, len(line))
+        values.append(value if equals else next(rest, ""))
+    return [*line[:first], option, ",".join(values), *line[first:]]
 
 
 def _replaced(words: Sequence[str], option: str, value: str) -> list[str]:

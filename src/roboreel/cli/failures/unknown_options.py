@@ -26,6 +26,7 @@ _MEANT = {
     "--version": "--to",
 }
 """Options by words that other tools have for them, where a command has the former."""
+_LISTED = re.compile(r"[\d:,]+")
 _NUMBER = re.compile(r"0?\.\d+|[01]\.0*")
 
 
@@ -51,8 +52,12 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
         return Advice(f"{message}: options follow the command", ((typed([*after, option]), ""),))
     if option == "--seconds" and "--start" in known and option in words[:-1]:
         at = words.index(option)
-        line = [*words[:at], "--start", f"{words[at + 1].removesuffix('s')}s", *words[at + 2 :]]
-        return Advice(message, ((typed(with_output(line)), "cuts off what is before"),))
+        start, colon, end = words[at + 1].replace("s", "").partition(":")
+        ends = [("--start", start), ("--end", end)]
+        given = [part for name, value in ends if value for part in (name, f"{value}s")]
+        line = [*words[:at], *given, *words[at + 2 :]]
+        effect = "" if colon else "cuts off what is before"
+        return Advice(message, ((typed(with_output(line)), effect),))
     if option == "--in-place" and "--out" in known:
         return Advice(f"{message}: give a folder for the result with -o DST")
     if "--into" in known and (parts := _as_parts(words, known)) is not None:
@@ -60,7 +65,13 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
     spelled = option.replace("_", "-").lower()
     near = [name for name in (spelled, _MEANT.get(spelled, "")) if name in known]
     near = near[:1] or _near(spelled, known)
-    renamed = [_joined(_renamed(words, option, name), name) for name in near]
+    flags = [
+        name
+        for one in context.command.params
+        if getattr(one, "is_flag", False)
+        for name in one.opts
+    ]
+    renamed = [_joined(_renamed(words, option, name, name in flags), name) for name in near]
     lines = [(typed(with_output(words)), "") for words in renamed]
     return Advice(message, tuple(lines or [(f"{path} --help", "")]))
 
@@ -71,8 +82,18 @@ def _near(option: str, known: Sequence[str]) -> list[str]:
     return [names[name] for name in get_close_matches(option.lstrip("-"), names, 1, _NEAR)]
 
 
-def _renamed(words: Sequence[str], option: str, name: str) -> list[str]:
-    pattern = re.compile(rf"{re.escape(option)}(?==|$)")
+def _renamed(words: Sequence[str], option: str, name: str, is_flag: bool) -> list[str]:
+    """The arguments with another option; a flag takes no number."""
+    if (
+        is_flag
+        and option in words
+        and _LISTED.fullmatch("".join(words[words.index(option) + 1 :][:1]))
+    ):
+        at = words.index(option)
+        words = [*words[: at + 1], *words[at + 2 :]]
+    pattern = re.compile(
+        rf"{re.escape(option)}(?:=.*|$)" if is_flag else rf"{re.escape(option)}(?==|$)"
+    )
     return [pattern.sub(name, word, count=1) for word in words]
 
 

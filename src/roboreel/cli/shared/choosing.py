@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.failures.advice import AmbiguousError
+from roboreel.cli.failures.advice import AmbiguousError, NoUnitError
 from roboreel.cli.shared.shared_options import choices
 from roboreel.cli.text.output import emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
@@ -21,6 +21,17 @@ from roboreel.edit.view import Verbs, View
 from roboreel.errors import UsageError, counted
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 from roboreel.types import JsonObject
+
+_ANY = (10**15,)
+"""Stands for the episodes of a dataset that is not open: no typed number is larger."""
+
+
+def _can_be_parsed(text: str | None) -> str | None:
+    """Refuse what is no list of episodes before the output is asked for; `[3,` may be one, cut by a shell."""
+    for word in _words(text) if text and text[0] not in "@[" else ():
+        _members(word, _ANY)
+    return text
+
 
 UidOption = Annotated[
     list[str] | None,
@@ -35,6 +46,7 @@ EpisodesOption = Annotated[
     typer.Option(
         "--episodes",
         metavar="LIST",
+        callback=_can_be_parsed,
         help="Choose episodes by number: 3,11,20:26 (20 to 25; the end is not included), or @FILE.",
     ),
 ]
@@ -143,7 +155,7 @@ def moment_in(text: str, option: str, fps: Fraction) -> int:
     if found is None or (unit == "f" and "." in found[2]):
         raise UsageError(f"{option} '{text}': expected seconds such as 1.5, or frames such as 30f")
     if not unit:
-        raise UsageError(
+        raise NoUnitError(
             f"{option} '{text}' can mean seconds or frames: write {text}s or {text}f (1.5 is seconds)"
         )
     _number(found[2].replace(".", ""))
