@@ -16,6 +16,7 @@ import pytest
 import roboreel
 from roboreel.edit.write_options import WriteKeywords
 from roboreel.runner.run_options import RunKeywords
+from roboreel.testing import make_dataset
 from scripts import public_api
 from tests.doc_blocks import blocks_of
 
@@ -103,3 +104,24 @@ def test_help_lists_every_option(function: Callable[..., Any], options: tuple[ty
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(TypeError, match="no argument 'worker': did you mean workers"):
         roboreel.convert("x", to="v3.0", out="y", worker=2)  # type: ignore[call-arg]
+
+
+def test_unknown_names_are_answered_with_the_known(tmp_path: Path) -> None:
+    dataset = roboreel.open(make_dataset(tmp_path / "a"))
+    with pytest.raises(
+        TypeError, match=r"keep\(\) has no argument 'min_length': it takes episodes"
+    ):
+        dataset.keep(min_length=15)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'delta_timestamps': did you mean offsets\?"):
+        roboreel.reader(dataset, delta_timestamps={})  # type: ignore[call-arg]
+    for features in (
+        dataset.features,
+        dataset.keep([0]).features,
+        roboreel.reader(dataset).features,
+    ):
+        with pytest.raises(
+            roboreel.errors.UnknownNameError, match=r"no feature 'nope': .*'action'"
+        ):
+            features["nope"]
+    with pytest.raises(AttributeError, match=r"use roboreel.reader\(dataset\).lengths"):
+        dataset.lengths  # type: ignore[attr-defined]  # noqa: B018

@@ -32,6 +32,8 @@ _UNSEEN = re.compile(
     # control characters, line separators, marks that reverse text, lone surrogates
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_RENAMED = {"delta_timestamps": "offsets"}
+"""Keywords of lerobot, by those that mean the same here."""
 _LONGEST = 600  # most characters of a problem's part to show
 _SHOWN = 20
 
@@ -104,7 +106,8 @@ def require_keywords(function: str, given: Iterable[str], known: Iterable[str]) 
     names = sorted(known)
     for name in given:
         if name not in names:
-            near = " or ".join(get_close_matches(name, names, 2))
+            meant = [one for one in (_RENAMED.get(name),) if one in names]
+            near = " or ".join(meant or get_close_matches(name, names, 2))
             advice = f"did you mean {near}?" if near else f"it takes {', '.join(names)}"
             raise TypeError(f"{function}() has no argument '{name}': {advice}")
 

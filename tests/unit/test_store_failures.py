@@ -51,6 +51,24 @@ def test_google_has_its_own_credentials() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("no such host"), "'x://b/x': no such host"),
+        (ImportError("Install c"), r"Install c \(roboreel is tested with s3:// and gs:// only"),
+    ],
+)
+def test_another_store_is_named(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", fails)
+    with pytest.raises(StorageError, match=said):
+        open_root("x://b/x")
+
+
+@pytest.mark.parametrize(
     ("url", "package", "extra"), [("s3://b/x", "s3fs", "s3"), ("gs://b/x", "gcsfs", "gcs")]
 )
 def test_a_missing_client_names_its_extra(

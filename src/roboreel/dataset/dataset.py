@@ -30,7 +30,7 @@ from roboreel.edit.view import Verbs, View, whole_view
 from roboreel.edit.view_data import ViewData
 from roboreel.errors import Problem, UnknownNameError, UsageError, listed
 from roboreel.format import v30
-from roboreel.format.feature import Feature
+from roboreel.format.feature import Feature, Features
 from roboreel.format.model import LENGTH, Model
 from roboreel.format.parse import parse_json
 from roboreel.format.version import FormatVersion
@@ -131,7 +131,7 @@ class Dataset(Summarized, Verbs):
     @property
     def features(self) -> Mapping[str, Feature]:
         """Declared features by name, in order."""
-        return self.model.info.features
+        return Features(self.model.info.features)
 
     @property
     def cameras(self) -> tuple[str, ...]:

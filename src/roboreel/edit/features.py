@@ -11,16 +11,16 @@ import pyarrow as pa
 
 from roboreel.edit.view_data import AnyView, LeftOut, Source, ViewData
 from roboreel.errors import PlanError, UnknownNameError, UsageError, listed
-from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
+from roboreel.format.feature import INDEX_DTYPES, Feature, Features, is_feature_name
 from roboreel.format.model import LENGTH, with_features
 from roboreel.types import Int64
 
 _REMOVED = "removed on request"
 
 
-def features_of(view: ViewData) -> dict[str, Feature]:
+def features_of(view: ViewData) -> Features:
     """The features that any of its sources has, by name, in order; as the first that has it declares each."""
-    found: dict[str, Feature] = {}
+    found = Features()
     for source in view.sources:
         for name, feature in source.model.info.features.items():
             found.setdefault(name, feature)

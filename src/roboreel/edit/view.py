@@ -1,7 +1,6 @@
 """A view: a dataset that is not written yet. What can be done with one: each verb gives a new view.
 
-Few verbs need values, and read them at once: `trim_still`, `suggest_still`, `add` with a function, and what
-chooses by task the rows' `task_index`.
+Only `trim_still`, `suggest_still`, `add` with a function and choices by task read values, at once.
 """
 
 from __future__ import annotations
@@ -54,6 +53,7 @@ class Verbs(Viewable):
         """The view of all of it."""
         raise NotImplementedError
 
+    @lists_options()
     def keep(
         self,
         episodes: Iterable[int] | None = None,
@@ -83,6 +83,7 @@ class Verbs(Viewable):
         found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from, uid)
         return selection.kept(view, np.flatnonzero(found))
 
+    @lists_options()
     def delete(
         self,
         episodes: Iterable[int] | None = None,
@@ -131,8 +132,7 @@ class Verbs(Viewable):
             UsageError: there is no such feature or episode, or one never moves.
         """
         view = self.as_view()
-        positions = view.positions(episodes)
-        moving = still.moving(view, feature, most, positions)
+        moving = still.moving(view, feature, most, view.positions(episodes))
         return selection.trimmed(view, selection.spans_of(view, moving))
 
     def reorder(self, order: Sequence[int]) -> View:

@@ -198,6 +198,8 @@ class ViewData:
             return np.arange(len(self.slices), dtype=np.int64)
         numbers = self.numbers
         position = {number: at for at, number in enumerate(numbers.tolist())}
+        if callable(episodes):
+            raise UsageError("a function cannot choose episodes: give their numbers, as in [0, 3]")
         if not isinstance(episodes, Iterable):
             raise UsageError(f"{episodes!r} is not a list of episodes: write [{episodes!r}]")
         wanted = [whole_number(number) for number in episodes]

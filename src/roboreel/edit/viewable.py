@@ -18,8 +18,10 @@ _FUNCTIONS = {
     "concat": "roboreel.concat([a, b])",
     "convert": "roboreel.convert(view, to='v2.1', out='new_folder')",
     "filter": "view.keep(episodes)",
+    "lengths": "roboreel.reader(dataset).lengths",
     "merge": "roboreel.concat([a, b])",
     "read": "roboreel.reader(view)",
+    "to_pandas": "dataset.rows().to_pandas(), or dataset.episodes.to_pandas()",
     "write": "roboreel.write(view, out='new_folder')",
 }
 

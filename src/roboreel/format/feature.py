@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from roboreel.errors import UnknownNameError, listed
 from roboreel.types import Json, JsonObject
 
 TIMESTAMP, FRAME_INDEX, EPISODE_INDEX = "timestamp", "frame_index", "episode_index"
@@ -94,7 +95,14 @@ class Feature:
         return {}
 
 
-def with_index_features(features: Mapping[str, Feature]) -> dict[str, Feature]:
+class Features(dict[str, Feature]):
+    """Features by name; an unknown name is answered with the known ones."""
+
+    def __missing__(self, name: str) -> Feature:
+        raise UnknownNameError(f"no feature {name!r}: the dataset has {listed([*self])}")
+
+
+def with_index_features(features: Mapping[str, Feature]) -> Features:
     """Declared features, and the index columns that every dataset has and this one does not declare."""
     supplied = {
         name: Feature(
@@ -103,7 +111,7 @@ def with_index_features(features: Mapping[str, Feature]) -> dict[str, Feature]:
         for name, dtype in INDEX_DTYPES.items()
         if name not in features
     }
-    return {**features, **supplied}
+    return Features({**features, **supplied})
 
 
 def dimension_names(names: Json) -> list[str] | None:

@@ -12,6 +12,7 @@ from roboreel.cli.edit.video import size_in
 from roboreel.cli.shared.choosing import episodes_in, frames_in, number_in, pairs_in
 from roboreel.testing import make_dataset
 from tests.mutate import edit_lines
+from tests.unit.cli.conftest import Roboreel
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,18 @@ def test_a_range_beyond_the_end_is_told_with_its_first_numbers(dataset: roboreel
         dataset.delete(numbers)
     with pytest.raises(roboreel.UsageError, match=r"no episode 500:\d+:"):
         dataset.delete(episodes_in("500:999999999999", dataset))
+
+
+def test_a_list_without_its_at_sign(
+    roboreel: Roboreel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_dataset("a", episodes=(2, 2))
+    Path("list").write_text("1")
+    for line in ("delete a --episodes {} -o b", "split a --into one={},two=0 -o b"):
+        told = roboreel(*line.format("list").split()).err
+        assert "error: 'list' is a file: write @list" in told
+        assert f"try: roboreel {line.format('@list')}" in told
 
 
 def test_a_list_that_is_not_there(dataset: roboreel.Dataset, tmp_path: Path) -> None:

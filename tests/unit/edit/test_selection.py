@@ -116,6 +116,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "a truth": (lambda d: d.keep([True]), r"True is not the number"),
     "a fraction": (lambda d: d.keep([1.0]), r"1.0 is not the number"),
     "a number for a list": (lambda d: d.delete(3), r"3 is not a list of episodes: write \[3\]"),
+    "a function": (lambda d: d.keep(len), r"a function cannot choose episodes: give their numbers"),
     "nothing said": (lambda d: d.delete(), r"choose episodes by"),
     "all deleted": (lambda d: d.delete([0, 1, 2, 3]), r"no episode would be left"),
     "all deleted by length": (lambda d: d.delete(min_frames=1), r"no episode would be left"),

@@ -42,7 +42,7 @@ def split(
             "--into",
             metavar="PARTS",
             help="Name the parts, with fractions that sum to 1 (train=0.8,val=0.2) or with episodes, each"
-            " once (train=0:10,val=10,12:15).",
+            " once (train=0:10,val=10,12:15, or train=@FILE).",
         ),
     ] = None,
     rest: Annotated[

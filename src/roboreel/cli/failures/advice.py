@@ -158,10 +158,10 @@ def with_output(words: Sequence[str]) -> list[str]:
 
 
 def replaced(words: Sequence[str], old: str, new: str) -> list[str]:
-    """The arguments with a word, or a part of one between commas, replaced."""
-    return [
-        new
-        if word == old
-        else ",".join(new if part.strip() == old else part for part in word.split(","))
-        for word in words
-    ]
+    """The arguments with a word, or a part of one between commas and after an equals sign, replaced."""
+
+    def part_replaced(part: str) -> str:
+        head, equals, value = part.rpartition("=")
+        return f"{head}{equals}{new}" if value.strip() == old else part
+
+    return [new if word == old else ",".join(map(part_replaced, word.split(","))) for word in words]

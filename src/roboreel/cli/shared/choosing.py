@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -275,6 +276,12 @@ def _members(word: str, known: Sequence[int]) -> Iterable[int]:
     if re.fullmatch(r"\d+", word):
         return [_number(word)]
     found = _SPAN.fullmatch(word)
+    if found is None and os.path.isfile(word):
+        raise AmbiguousError(
+            f"'{word}' is a file: write @{word} for the episodes that it lists",
+            word,
+            {f"@{word}": ""},
+        )
     if found is None or word == ":":
         raise UsageError(
             f"'{word}' is not an episode or a range of episodes: write 3, or 20:26 for episodes 20 to 25"

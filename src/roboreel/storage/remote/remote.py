@@ -149,8 +149,11 @@ def _client_of(url: str) -> Any:
     try:
         return fsspec.core.url_to_fs(url, use_listings_cache=False)[0]
     except ImportError as error:
-        raise missing_client(url) or StorageError(f"'{url}': {error}") from error
-    except ValueError as error:
+        untested = StorageError(
+            f"'{url}': {error} (roboreel is tested with s3:// and gs:// only; other stores may work)"
+        )
+        raise missing_client(url) or untested from error
+    except (ValueError, OSError) as error:  # some clients connect at once
         raise StorageError(f"'{url}': {error}") from error
 
 
