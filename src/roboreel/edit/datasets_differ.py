@@ -41,6 +41,8 @@ class MergeWay:
     allow_missing: Sequence[str] = ()
     size: tuple[int, int] | None = None
     """(width, height) to which cameras are scaled."""
+    scaled: Sequence[str] = ()
+    """The cameras that have several sizes."""
 
     @property
     def effect(self) -> str:
@@ -55,6 +57,8 @@ class MergeWay:
         given = [f"rename={_as_json(dict(self.rename))}"] if self.rename else []
         given += [] if self.features == "strict" else [f'features="{self.features}"']
         given += [f"allow_missing={_as_json([*self.allow_missing])}"] if self.allow_missing else []
+        sizes = [f'"{name}": Reencoding(size={self.size})' for name in self.scaled]
+        given += [f".encode({{{', '.join(sizes)}}})"] if sizes else []
         return f"{' and '.join(given)} ({self.effect})"
 
 

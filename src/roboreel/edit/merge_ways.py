@@ -63,6 +63,7 @@ class Variant:
             features=features,
             allow_missing=[n for n in dict.fromkeys(lost) if declared[n].is_essential],
             size=usual[0][0] if usual else None,
+            scaled=[*self.sizes],
         )
 
 

@@ -189,6 +189,7 @@ def test_other_sizes_are_part_of_the_line(roboreel: Roboreel, here: Path) -> Non
     _made(here / "b", TOP, WRIST, height=64)
     told = roboreel("merge", "a", "b", "-o", "c").err
     assert f"  - '{TOP}': frames of 160x32 and 160x64\n" in told
+    assert f"--allow-missing {WRIST} and --resize 160x32 (leaves out {WRIST})\n" in told
     (line,) = _lines(told)
     assert line.endswith(f"--features common --allow-missing {WRIST} --resize 160x32")
     assert _all_work(roboreel, [line])
@@ -240,6 +241,8 @@ def test_the_version_of_several_is_said(roboreel: Roboreel, here: Path) -> None:
     _made(here / "a")
     roboreel("convert", "a", "--to", "v2.1", "-o", "b")
     told = roboreel("merge", "b", "a", "-o", "c").err
-    assert told == "note: of v2.1 and v3.0, v2.1 is written, the first one's: or give --to\n"
+    assert told == "note: of v2.1, v3.0, v2.1 is written, the first one's: or give --to\n"
     assert roboreel("merge", "b", "a", "--to", "v3.0", "-o", "d").err == ""
     assert roboreel("merge", "b", "a", "-o", "e", "--quiet").err == ""
+    _made(here / "slow", fps=15)
+    assert "note" not in roboreel("merge", "b", "a", "slow", "-o", "f").err

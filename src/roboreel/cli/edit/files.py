@@ -92,12 +92,6 @@ def merge(
 
     def plan_of() -> Plan:
         parts = opened_all(sources, options.view)
-        versions = sorted({part.version.value for part in parts})
-        if options.to is None and len(versions) > 1 and options.form == "text":
-            first = parts[0].version
-            tell(
-                f"note: of {' and '.join(versions)}, {first} is written, the first one's: or give --to"
-            )
         if rate is not None:
             _warn_of_resampling(options, dict(zip(sources, parts, strict=True)), rate)
             parts = [part.resample(rate) for part in parts]
@@ -106,7 +100,13 @@ def merge(
             scaled = replace(options.reencoding, size=size)
             view = view.encode(dict.fromkeys(_of_other_size(view, size), scaled))
         view = view.written_as(options.write_options())
-        return plan_write(view, out=options.out, workers=options.run_options)
+        plan = plan_write(view, out=options.out, workers=options.run_options)
+        versions = sorted({source.model.info.version.value for source in view.sources})
+        if options.to is None and len(versions) > 1 and options.form == "text":
+            tell(
+                f"note: of {', '.join(versions)}, {view.version} is written, the first one's: or give --to"
+            )
+        return plan
 
     carry_out(sources[0], options, plan_of)
 
