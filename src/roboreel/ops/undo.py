@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from roboreel.dataset.open import open_dataset
+from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.model import INFO
 from roboreel.hub.open_reference import folder_here
@@ -44,7 +45,8 @@ def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
         path: the dataset's folder, which may be missing, or `user/name` of a local copy.
 
     Raises:
-        UsageError: `path` is a URL, a link or a mount point, which are never replaced in place.
+        UsageError: `path` is a view file, or a URL, a link or a mount point, which are never replaced in
+            place.
         StorageError: there is no such folder, and no earlier version of it.
 
     Example:
@@ -57,6 +59,10 @@ def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
     folder = local_path(folder_here(path))
     refuse_replacing(folder)
     found = kept_beside(folder)
+    if not found and is_view_file(folder) and os.path.isfile(folder):
+        raise UsageError(
+            f"'{folder}' is a view file: it stores its edits, and no earlier version is kept"
+        )
     if not found and not os.path.isdir(folder):
         raise StorageError(f"'{folder}': no such folder, and no earlier version of it")
     return found

@@ -240,6 +240,25 @@ def test_paths_that_have_no_earlier_versions(
     assert roboreel("undo", "s3://bucket/set").code == 2
 
 
+def test_a_second_restore_and_a_view_file_have_the_line(
+    edited: tuple[Path, list[dict[str, str]]],
+    roboreel: Roboreel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, states = edited
+    monkeypatch.chdir(path.parent)
+    for _ in range(2):
+        roboreel("undo", "set", "--restore")
+    told = roboreel("undo", "set", "--restore").err.splitlines()[-1]
+    assert told.endswith("   # restores what the last undo replaced")
+    assert roboreel(*told.split("   #")[0].split()[2:]).code == 0
+    assert tree_digest(path) == states[1]
+    roboreel("edit", "a.view.json", "from", "set")
+    told = roboreel("undo", "a.view.json").err
+    assert told.startswith("error: 'a.view.json' is a view file: ")
+    assert told.splitlines()[-1].startswith("  try: roboreel edit a.view.json undo ")
+
+
 def test_a_version_that_cannot_be_moved_leaves_the_present_one_in_its_place(
     edited: tuple[Path, list[dict[str, str]]],
 ) -> None:

@@ -164,6 +164,7 @@ def test_in_place_is_not_for_view_files(roboreel: Roboreel, view: Path, source: 
         assert "--in-place cannot replace the view file" in done.err
     assert roboreel("write", view, "--in-place").code == 2
     assert tree_digest(source) == before
+    assert "--in-place" not in roboreel("write", view).err
 
 
 def test_lineage_lists_uids_and_keep_takes_them(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.appending import Appending
-from roboreel.cli.failures.advice import NoOutputError
+from roboreel.cli.failures.advice import AmbiguousError, NoOutputError
 from roboreel.cli.shared.choosing import TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.shared.progress import progress_shown
 from roboreel.cli.shared.reports import show_plan, show_renumbered, tell_report
@@ -28,6 +28,7 @@ from roboreel.ops.split import Parts, plan_parts
 from roboreel.plan.plan import Plan
 from roboreel.runner.run_report import Report
 
+_SIZE = re.compile(r"\d{1,9}")
 _FRACTION = re.compile(r"(\d+\.\d*|\.\d+)(e-?\d+)?")
 _PERCENT, _WHOLE_PERCENT = re.compile(r"(\d{1,3})\s*(%?)"), 100
 
@@ -105,11 +106,11 @@ def split(
         _write_parts(source, options, how)
 
 
-def parts_in(text: str, source: Verbs) -> dict[str, float | list[int]]:
-    """Parse `train=0.8,val=0.2` or `a=0:10,b=10,12:15`.
+def parts_in(text: str, source: Verbs, rest: str | None = None) -> dict[str, float | list[int]]:
+    """Parse `train=0.8,val=0.2` or `a=0:10,b=10,12:15`; `rest` takes the episodes that no part names.
 
     Raises:
-        UsageError: a part has no name, or two have the same.
+        UsageError: a part has no name, or two have the same, or numbers mean sizes.
     """
     view = source.as_view()
     words: dict[str, list[str]] = {}
@@ -124,6 +125,8 @@ def parts_in(text: str, source: Verbs) -> dict[str, float | list[int]]:
             raise UsageError(f"--into '{text}': expected NAME=0.8,NAME=0.2 or NAME=0:10,NAME=10:15")
         words.setdefault(name, []).append((right if equals else word).strip())
     _refuse_percentages(words, view)
+    if rest is None:
+        _refuse_sizes(text, words, len(view.slices))
     return {name: _part(name, listed, view) for name, listed in words.items()}
 
 
@@ -142,6 +145,21 @@ def _refuse_percentages(words: Mapping[str, list[str]], view: View) -> None:
     said = ",".join(f"{name}={','.join(listed)}" for name, listed in words.items())
     reads = "" if signed else " would name single episodes, not percentages"
     raise UsageError(f"--into '{said}'{reads}: write percentages as fractions, {fractions}")
+
+
+def _refuse_sizes(text: str, words: Mapping[str, list[str]], episodes: int) -> None:
+    """Raise `UsageError` if `train=16,val=4` means sizes, as its numbers sum to the number of episodes."""
+    sizes = {name: " ".join(listed) for name, listed in words.items()}
+    if len(sizes) == episodes or not all(_SIZE.fullmatch(size) for size in sizes.values()):
+        return
+    if sum(map(int, sizes.values())) == episodes:
+        shares = ",".join(f"{name}={int(size) / episodes:.9g}" for name, size in sizes.items())
+        raise AmbiguousError(
+            f"--into '{text}' would name single episodes, not sizes: write sizes as fractions",
+            text,
+            {shares: ""},
+            option="--into",
+        )
 
 
 def _part(name: str, words: list[str], view: View) -> float | list[int]:
@@ -173,13 +191,13 @@ class _Division:
         """One dataset with named splits."""
         if self.into is None:
             return named(view, positions_by_task(view, self.tasks_from))
-        return view.as_splits(parts_in(self.into, view), seed=self.seed, rest=self.rest)
+        return view.as_splits(parts_in(self.into, view, self.rest), seed=self.seed, rest=self.rest)
 
     def several(self, view: View) -> Mapping[str, View]:
         """The parts as views, by name."""
         if self.into is None:
             return view.split_by_task(tasks_from=self.tasks_from)
-        return view.split(parts_in(self.into, view), seed=self.seed, rest=self.rest)
+        return view.split(parts_in(self.into, view, self.rest), seed=self.seed, rest=self.rest)
 
 
 def _write_parts(source: str, options: Writing, how: _Division) -> None:

@@ -67,9 +67,11 @@ class NoOutputError(UsageError):
 class AmbiguousError(UsageError):
     """A word can be read in several ways; none is chosen."""
 
-    def __init__(self, message: str, word: str, readings: Mapping[str, str]) -> None:
-        """Name the word, and what each of the words to type in its place means."""
-        self.word, self.readings = word, readings
+    def __init__(
+        self, message: str, word: str, readings: Mapping[str, str], *, option: str | None = None
+    ) -> None:
+        """Name the word, what each of the words to type in its place means, and its option if it is all."""
+        self.word, self.readings, self.option = word, readings, option
         super().__init__(message)
 
 
@@ -150,7 +152,8 @@ def with_output(words: Sequence[str]) -> list[str]:
     command, *rest = words
     source = next((word for word in rest if not word.startswith("-")), None)
     named = any(word.split("=")[0] in _OUTPUTS for word in rest)
-    if command not in RESULTS or source is None or named:
+    shows = command == "stats" and "--recompute" not in rest
+    if shows or command not in RESULTS or source is None or named:
         return [*words]
     if command == "convert" and len(rest) > 1 and rest[0] == source and not rest[1].startswith("-"):
         return [command, source, *rest[2:], "-o", rest[1]]  # `convert SRC DST`

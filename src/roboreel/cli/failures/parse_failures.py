@@ -106,6 +106,8 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
     if found is not None:
         return found
     path = error.ctx.command_path if getattr(error, "ctx", None) else _command_in(words)
+    if words[:1] == ["edit"] and words[1:]:
+        path = path.replace("{VIEW}", words[1])
     absent = re.search(r"No such command ['\"](.*?)['\"](?:\.|$)", error.message)
     if absent is not None:
         return _no_command(absent[1], words, path)
@@ -250,10 +252,11 @@ def _joined(words: Sequence[str]) -> list[str] | None:
 
 def _named(words: Sequence[str]) -> list[str] | None:
     """The arguments with `delete SRC 3 4` as `delete SRC --episodes 3,4`; None without such numbers."""
-    if not words or words[0] not in _OF_EPISODES or _MANY[0] in words:
+    first = 2 if words[:1] == ["edit"] else 0  # the verb is behind the view file
+    if words[first : first + 1] == [] or words[first] not in _OF_EPISODES or _MANY[0] in words:
         return None
-    stop = 2
+    start = stop = 3 if first else 2
     while stop < len(words) and _LISTED.fullmatch(words[stop]):
         stop += 1
-    numbers = [part.strip("[],") for part in words[2:stop]]
-    return [*words[:2], _MANY[0], ",".join(numbers), *words[stop:]] if numbers else None
+    numbers = [part.strip("[],") for part in words[start:stop]]
+    return [*words[:start], _MANY[0], ",".join(numbers), *words[stop:]] if numbers else None

@@ -26,7 +26,8 @@ from roboreel.cli.failures.advice import (
     typed,
     with_output,
 )
-from roboreel.cli.failures.view_remedies import view_lines
+from roboreel.cli.failures.unknown_options import with_features
+from roboreel.cli.failures.view_remedies import no_view_lines, view_lines
 from roboreel.cli.text.typed_options import as_typed
 from roboreel.dataset.open import datasets_inside, open_dataset
 from roboreel.edit.datasets_differ import DatasetsDifferError, DifferentRatesError, MergeWay
@@ -49,6 +50,11 @@ _AS_TYPED = re.compile(r"--resize \d+x\d+|--allow-missing [^\n]+?(?= to write it
 _VIEW = re.compile(r"(?:the view file |^)'([^']+\.view\.json)' (?:was made|cannot be)")
 """A view file that cannot be used as it is."""
 _PART = re.compile(r"'([^']+)' is not a LeRobot dataset\n.* part of the dataset '([^']+)'")
+_UNDONE = re.compile(r"choose one by its name, such as '([^']+)'")
+_NO_VIEW = re.compile(
+    r"'([^']+)'(?:: the name of a view file ends in| is a view file: it stores its edits)"
+)
+_NOTHING = "nothing to write: no edit was given"
 _IS_VIEW = re.compile(r"'([^']+)' is a view file, but a dataset is needed here")
 _QUOTED = re.compile(r"'([^']+)'")
 _JUDGES = ("check", "repair")
@@ -85,7 +91,9 @@ def _message(error: RoboreelError) -> str:
 def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, str]]:
     if isinstance(error, AmbiguousError):
         for word, meaning in error.readings.items():
-            yield typed(with_output(replaced(words, error.word, word))), meaning
+            option = error.option
+            read = _replaced(words, option, word) if option else replaced(words, error.word, word)
+            yield typed(with_output(read)), meaning
     elif isinstance(error, NoUnitError):
         for unit, meaning in (("s", "seconds"), ("f", "frames")):
             yield typed(with_output(_with_unit(words, unit))), meaning
@@ -123,6 +131,15 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
         yield from _features_named(words, names, known)
     elif (view := _IS_VIEW.search(str(error))) is not None:
         yield typed(["write", view[1], "-o", shortened(suggested_output(view[1], "write"))]), ""
+    elif (undone := _UNDONE.search(str(error))) is not None and words[0] == "undo":
+        yield (
+            typed(_replaced(words, "--version", undone[1])),
+            "restores what the last undo replaced",
+        )
+    elif (no_view := _NO_VIEW.search(str(error))) is not None:
+        yield from no_view_lines(words, no_view[1])
+    elif str(error).startswith(_NOTHING):
+        yield typed([_command(words), "--help"]), ""
     elif isinstance(error, UsageError):
         yield from _other_output(words, str(error))
     elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
@@ -272,6 +289,9 @@ def _features_named(
 ) -> Iterator[tuple[str, str]]:
     """The arguments with the whole names of features of which the last part was typed."""
     meant = {name: _whole_names(name, known) for name in names}
+    if (whole := with_features(words)) != words:
+        yield from _short(whole, f"has {' and '.join(names)}")
+        return
     for number in range(_SHOWN if len(names) == 1 else 1):
         line = [*words]
         for name, found in meant.items():

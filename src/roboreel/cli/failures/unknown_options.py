@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from roboreel.cli.failures.advice import PAIRS, Advice, typed, with_output
+from roboreel.dataset.open import open_dataset
+from roboreel.errors import RoboreelError
 
 _NEAR = 0.7
 """How similar an option must be to be suggested; 1 is equal."""
@@ -22,6 +24,7 @@ _MEANT = {
     "--quality": "--crf",
     "--codec": "--vcodec",
     "--jobs": "--workers",
+    "--joint": "--feature",
     "--output": "--out",
     "--version": "--to",
 }
@@ -72,8 +75,27 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
         for name in one.opts
     ]
     renamed = [_joined(_renamed(words, option, name, name in flags), name) for name in near]
+    if option == "--joint":
+        renamed = [with_features(line) for line in renamed]
     lines = [(typed(with_output(words)), "") for words in renamed]
     return Advice(message, tuple(lines or [(f"{path} --help", "")]))
+
+
+def with_features(words: Sequence[str]) -> list[str]:
+    """The arguments of `stats` with features for names of components: `joint_0`, `action.joint_0`."""
+    line = [*words]
+    try:
+        features = open_dataset(words[1]).features if words[0] == "stats" else {}
+    except RoboreelError:
+        return line
+    every = [(name, part) for name, one in features.items() for part in one.dimension_names or ()]
+    owner = {part: name for name, part in reversed(every)}
+    owner |= {f"{name}.{part}": name for name, part in every} | {name: name for name in features}
+    for at in range(1, len(words)):
+        if words[at - 1] in ("--feature", "--features"):
+            names = [owner.get(name, name) for name in words[at].split(",")]
+            line[at] = ",".join(dict.fromkeys(names))
+    return line
 
 
 def _near(option: str, known: Sequence[str]) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from roboreel.cli.failures.advice import shortened, typed
+from roboreel.cli.failures.advice import RESULTS, shortened, typed, with_output
 from roboreel.dataset.view_edit import read_view
 from roboreel.dataset.view_file import is_view_file
 from roboreel.dataset.view_source import undo_command
@@ -42,6 +42,24 @@ def view_lines(path: str, message: str) -> Iterator[tuple[str, str]]:
             yield typed(["edit", _as_seen(source), "undo"]), "takes its last edit back"
         elif undo := undo_command(path, source):
             yield undo, "restores the original"
+
+
+def no_view_lines(words: Sequence[str], path: str) -> Iterator[tuple[str, str]]:
+    """Lines where a view file was given for a dataset, or the other way round.
+
+    Args:
+        words: the arguments as typed.
+        path: the one given.
+    """
+    if is_view_file(path):
+        yield typed(["edit", path, "undo"]), "takes its last edit back"
+    elif os.path.isdir(os.path.join(path, "meta")):
+        yield (
+            typed(["edit", f"{os.path.basename(os.path.abspath(path))}.view.json", "from", path]),
+            "makes one",
+        )
+        if words[2:3] and words[2] in RESULTS:
+            yield typed(with_output([words[2], path, *words[3:]])), "writes a dataset"
 
 
 def _as_seen(path: str) -> str:

@@ -335,7 +335,7 @@ def carry_out(
     """
     run_options = options.run_options
     if options.out is None and not options.in_place:
-        raise NoOutputError(source)
+        raise NoOutputError(source, in_place=not is_view_file(source))
     with stoppable(source if options.in_place else options.out) as output:
         if options.resume and (report := finished_report(source, options.out)) is not None:
             then(report, options.form)
