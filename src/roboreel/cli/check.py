@@ -88,8 +88,11 @@ def check(
             report = run_check(
                 copied(source), decode=decode, follow_links=follow_links, **how.keywords()
             )
+        several = len(sources) > 1
+        if several and form == "text" and report.problems:
+            say()  # those without problems are one line each
         if form != "json":
-            show_report(report, form, f" in {source}" if len(sources) > 1 else "")
+            show_report(report, form, f" in {source}" if several or form == "quiet" else "")
         return Seen(report.to_json(), 0 if report.ok else 1)
 
     see_each(sources, form, look, _concluded)

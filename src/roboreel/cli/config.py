@@ -44,11 +44,15 @@ def config(as_json: JsonOption = False) -> None:
     heading(f"{path}{'' if os.path.isfile(path) else ' (does not exist)'}")
     table([_row(one) for one in found])
     say()
-    say("An option on the command line overrides these.")
+    say(
+        "An option on the command line overrides these. A switch is turned off by its variable:"
+        " ROBOREEL_QUIET=false."
+    )
 
 
 def _row(found: Found) -> tuple[str, ...]:
     setting = found.setting
     value = setting.default if found.value is None else str(found.value)
+    value = value.lower() if isinstance(found.value, bool) else value
     origin = setting.variable if found.origin == "environment" else found.origin
     return setting.option, value, origin

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from roboreel.dataset.user_files import read_text
-from roboreel.errors import StorageError, UsageError
+from roboreel.errors import UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -200,7 +200,7 @@ def _read(path: str) -> Mapping[str, Any]:
     try:
         content = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise StorageError(f"'{path}' is not a valid TOML file: {error}") from None
+        raise UsageError(f"'{path}' is not a valid TOML file: {error}") from None
     unknown = sorted(content.keys() - _BY_NAME.keys())
     if unknown:
         near = near_names(unknown[0])

@@ -184,6 +184,8 @@ def _show_list(path: str, kept: Sequence[Json]) -> None:
         say(f"restore the newest original: {command}")
     else:
         say(f"restore the newest: {command} --version {shlex.quote(kept[0]['name'])}")
+    if os.path.isdir(path):  # else they are all that is left
+        say(f"remove all of them: roboreel undo {shlex.quote(path)} --keep 0")
 
 
 def _row(one: Json) -> tuple[str, ...]:

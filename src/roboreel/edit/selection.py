@@ -55,7 +55,7 @@ def chosen(
         found &= lengths <= max_frames
     if not found.any():
         span = f"{lengths.min()} to {lengths.max()}" if len(lengths) else "no"
-        raise UsageError(f"no episode meets these conditions: episodes have {span} frames")
+        raise UsageError(f"no episode meets all of these conditions: episodes have {span} frames")
     return found
 
 

@@ -69,6 +69,10 @@ ANSWERS = {
     " -o HOME/me/six_converted",
     "convert_dataset_v3_to_v2 --repo-id me/six": "convert me/six --to v2.1 -o HOME/me/six_converted",
     "merge_lerobot_dataset.py --sources me/six me/six --output out": "merge me/six me/six -o out",
+    "merge_lerobot_dataset.py --sources me/six me/six --output out --max_dim 32": "merge me/six me/six"
+    " --features pad -o out",
+    "merge --sources me/six me/six --output out": "merge me/six me/six -o out",
+    "convert me/six --version v2.1 --out-dir out": "convert me/six --to v2.1 -o out",
     "dataset_downsample me/six --fps 10": "resample me/six --fps 10 -o HOME/me/six_resampled",
     "reencode_dataset me/six --crf 30": "encode me/six --crf 30 -o HOME/me/six_encoded",
     "remove_feature me/six next.done": "features me/six --remove next.done -o HOME/me/six_features",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_wrong_values_are_refused_by_name(
 ) -> None:
     file.write_text(text, encoding="utf-8")
     done = roboreel("delete", source)
-    assert done.code in (1, 2)
+    assert done.code == 2
     assert done.err.startswith(f"error: '{file}'")
     assert told in done.err
 
@@ -101,3 +102,11 @@ def test_a_misspelled_variable_or_key_is_told(
     assert (
         "unknown setting 'timeout-factor': did you mean timeout_factor?" in roboreel("config").err
     )
+
+
+def test_a_switch_of_the_file_can_be_turned_off(roboreel: Roboreel, file: Path) -> None:
+    file.write_text("quiet = true\n", encoding="utf-8")
+    shown = roboreel("config").out
+    assert re.search(r"--quiet +true ", shown)
+    assert "ROBOREEL_QUIET=false" in shown
+    assert "try: ROBOREEL_QUIET=false roboreel check a" in roboreel("check", "a", "--no-quiet").err

@@ -23,6 +23,7 @@ def test_several_are_a_list_and_the_worst_code_counts(
     assert lacking.code == 1
     first, second = json.loads(lacking.out)
     assert "none" in first["error"]
+    assert first["ok"] is False
     assert second["path"] == str(source)
     assert roboreel(command, source, source).out.count("observation.state") % 2 == 0
 
@@ -68,7 +69,15 @@ def test_a_check_of_several_names_the_bad_ones(
     heading, line = roboreel("check", source, bad, "-q").out.splitlines()
     assert heading == f"errors in {bad}"
     assert line.count(table.name) == 1
+    alone = roboreel("check", bad, "-q").out.splitlines()
+    assert alone == [heading, line]
     assert roboreel("check", source, source).out.splitlines()[-1] == "none of 2 datasets has errors"
+    sound = [make_dataset(tmp_path / name, version="v3.0", cameras={}) for name in "cd"]
+    assert [one[:8] for one in roboreel("check", *sound).out.splitlines()] == [
+        *["checked "] * 2,
+        "",
+        "none of ",
+    ]
     assert "errors" in roboreel("check", bad).out.splitlines()
 
 

@@ -42,6 +42,7 @@ def test_without_an_option_it_lists_and_changes_nothing(
     shown, as_json = roboreel("undo", path), roboreel("undo", path, "--json")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith(f"2 earlier versions of {path}, newest first\n")
+    assert shown.out.endswith(f"\nremove all of them: roboreel undo {path} --keep 0\n")
     kept = json.loads(as_json.out)["kept"]
     assert [one["name"] for one in kept] == sorted(before, reverse=True)[:2]
     assert [(one["episodes"], one["version"], one["kind"]) for one in kept] == [

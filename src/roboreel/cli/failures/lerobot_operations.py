@@ -38,6 +38,8 @@ _ENCODER = {
 }
 _NUMBERS = re.compile(r"[\d\s,\[\]]*\d[\d\s,\[\]]*")
 _NO_SOURCE = "my_dataset"
+PADDED = ("max_dim", "state_max_dim", "action_max_dim")
+"""Options of any4lerobot that pad vectors to a length."""
 _ROUNDING = 1e-9
 
 Translate = Callable[[LerobotLine], list[str]]
@@ -106,7 +108,9 @@ def merge(line: LerobotLine) -> list[str]:
     if not sources:
         sources = [*line.words]
         line.words.clear()
-    return ["merge", *(sources or ["FIRST", "SECOND"])]
+    padded = [name for name in PADDED if line.first(name) is not None]
+    pad = ["--features", "pad"] if padded and not line.has("features") else []
+    return ["merge", *(sources or ["FIRST", "SECOND"]), *pad]
 
 
 def remove_features(line: LerobotLine) -> list[str]:
@@ -207,8 +211,14 @@ def quantiles(line: LerobotLine) -> list[str]:
 
 def convert(version: FormatVersion | None) -> Translate:
     """A script that converts to a version; None for scripts that leave it open."""
-    to = "VERSION" if version is None else version.value
-    return lambda line: ["convert", source_of(line), *([] if line.has("to") else ["--to", to])]
+
+    def translate(line: LerobotLine) -> list[str]:
+        if line.has("to"):
+            return ["convert", source_of(line)]
+        to = version.value if version is not None else line.first("version") or "VERSION"
+        return ["convert", source_of(line), "--to", to]
+
+    return translate
 
 
 def downsample(line: LerobotLine) -> list[str]:

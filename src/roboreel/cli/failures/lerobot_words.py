@@ -21,6 +21,7 @@ from roboreel.cli.failures.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS, 
 from roboreel.cli.failures.lerobot_line import LerobotLine, is_scoped, read_line
 from roboreel.cli.failures.lerobot_operations import (
     ONE_PER_ROW,
+    PADDED,
     PLACEHOLDERS,
     Translate,
     is_guessed,
@@ -58,7 +59,17 @@ _OPTIONS = {
     *_SHARED,
     *_NEW_ID,
     *(name for name in _NEW_ROOT if len(name) > len("output")),
-    *("repo_id", "root", "roots", "local_dir", "push_to_hub", "config_path", "use_process_pool"),
+    *PADDED,
+    *(
+        "sources",
+        "repo_id",
+        "root",
+        "roots",
+        "local_dir",
+        "push_to_hub",
+        "config_path",
+        "use_process_pool",
+    ),
     *("relative_action", "relative_exclude_joints", "skip_image_video", "show_features"),
 }
 _ENCODER = re.compile(r"(rgb|depth)_encoder\W.*")

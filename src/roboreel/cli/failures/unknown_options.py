@@ -61,6 +61,12 @@ def no_option(option: str, context: Any, words: Sequence[str], path: str) -> Adv
         line = [*words[:at], *given, *words[at + 2 :]]
         effect = "" if colon else "cuts off what is before"
         return Advice(message, ((typed(with_output(line)), effect),))
+    switch = option.removeprefix("--no-")
+    if switch != option and f"--{switch}" in known:
+        variable = f"ROBOREEL_{switch.upper().replace('-', '_')}=false"
+        without = typed([word for word in words if word != option])
+        off = switch in ("quiet", "follow-links")
+        return Advice(message, ((f"{variable} {without}" if off else without, ""),))
     if option == "--in-place" and "--out" in known:
         return Advice(f"{message}: give a folder for the result with -o DST")
     if "--into" in known and (parts := _as_parts(words, known)) is not None:

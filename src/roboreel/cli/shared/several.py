@@ -43,7 +43,7 @@ def see_each(
         sources: the arguments of the command.
         form: what to print; as JSON, an object for one dataset, a list for several.
         look: looks at one, and prints text unless JSON is asked for.
-        concluded: the last line below several datasets.
+        concluded: the last line below several datasets; with it, `look` puts blank lines between them.
 
     Raises:
         typer.Exit: with the highest exit code, if it isn't 0.
@@ -51,7 +51,7 @@ def see_each(
     """
     seen: list[Seen] = []
     for source in sources:
-        if seen and form == "text":
+        if seen and form == "text" and concluded is None:
             say()
         seen.append(look(source) if len(sources) == 1 else _caught(source, look))
     if form == "json":
@@ -71,4 +71,4 @@ def _caught(source: str, look: Callable[[str], Seen]) -> Seen:
     except RoboreelError as error:
         tell(f"error: {error}")
         code = 2 if isinstance(error, UsageError) else 1
-        return Seen({"path": source, **refused(error)}, code)
+        return Seen({"path": source, "ok": False, **refused(error)}, code)
