@@ -86,7 +86,7 @@ def test_quiet_prints_errors_only(made: Path) -> None:
     episode_video(made, TOP, 1).write_bytes(LFS_POINTER)
     done = command(made, "-q")
     assert done.exit_code == 1
-    assert done.stdout.splitlines()[0] == "errors"
+    assert done.stdout.splitlines()[0] == f"errors in {made}"
     assert "git-LFS pointer" in done.stdout
     assert "info.totals" not in done.stdout
 
