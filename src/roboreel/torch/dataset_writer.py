@@ -49,6 +49,8 @@ class DatasetWriter:
         """
         self._meta, self._root = meta, Path(root)
         self._recorder = _recorder(meta, root, options)
+        if self._recorder.episodes != meta.total_episodes:
+            meta.take_saved()  # the recorder has finished the save of one that was killed
         self._tolerance_s, self._finalized, self._changes = tolerance_s, False, meta.changes
         features = meta.features
         self._language = [name for name, one in features.items() if one["dtype"] == LANGUAGE]

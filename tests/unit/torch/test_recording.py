@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 import torch.utils.data
 
 import roboreel
+from roboreel.storage.disk import faults
 from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, VideoEncodingManager, v2
 from roboreel.torch.image_writer import write_image
 from roboreel.torch.media.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
@@ -391,3 +393,27 @@ def test_the_interface_of_0_3_records_v21(tmp_path: Path) -> None:
     assert opened.episode_data_index["to"].tolist() == [1, 2]
     assert roboreel.open(tmp_path / "a").version == "v2.1"
     assert opened[1]["task"] == "pull"
+
+
+def test_after_a_killed_save_resume_counts_the_episodes_that_are_there(tmp_path: Path) -> None:
+    dataset = _created(tmp_path / "a")
+    _give(dataset, 3)
+    dataset.save_episode()
+    _give(dataset, 2)
+    copies: list[Path] = []
+
+    def copied(moment: str, operation: str, _path: str) -> None:
+        if (moment, operation) == ("before", "replace"):
+            copies.append(tmp_path / str(len(copies)))
+            shutil.copytree(tmp_path / "a", copies[-1])
+
+    with faults(copied):
+        dataset.save_episode()
+    dataset.finalize()
+    counts = set()
+    for copy in copies:
+        resumed = LeRobotDataset.resume("me/new", copy)
+        assert resumed.num_episodes == roboreel.open(copy).total_episodes
+        counts.add(resumed.num_episodes)
+        resumed.finalize()
+    assert counts == {1, 2}
