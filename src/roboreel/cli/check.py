@@ -137,7 +137,7 @@ def _datasets_inside(report: CheckReport) -> list[str]:
 
 
 def _is_here(report: CheckReport) -> bool:
-    """False if the folder is empty, or the dataset is above or inside it."""
+    """False if the folder has no tables, or the dataset is above or inside it."""
     absent = [one for one in report.problems if (one.rule, one.path) == ("document.missing", INFO)]
     return report.files > 0 and not any(one.action != GIVE_FOLDER for one in absent)
 

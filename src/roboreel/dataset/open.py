@@ -41,7 +41,7 @@ from roboreel.storage.tables.tables import read_table
 from roboreel.storage.video.packet_index import INDEX_FILE
 
 GIVE_FOLDER = "give the folder that holds 'meta'"
-"""What to do where there is no `info.json`, and none above or inside the folder either."""
+"""What to do where there is no `info.json`, and none above or inside the folder, which has tables."""
 _LEVELS = 3
 """Folders of a dataset within each other, such as `videos/camera/chunk-000`."""
 _SHOWN_LINKS = 20
@@ -180,8 +180,8 @@ def _opened(
             "this is a v1.x dataset; roboreel reads v2.0 and later", V1_INFO, FROM_V1
         )
     if INFO not in files:
-        found = [*problems.found, _no_info(root, files)]
-        raise DatasetError(f"'{root.url}' is not a LeRobot dataset", found)
+        problems.found.append(_no_info(root, files))
+        problems.raise_errors(f"'{root.url}' is not a LeRobot dataset")
     # the packet index is made from the dataset and not part of it: what is written has none
     own = tuple(name for name in files if name != INDEX_FILE) if INDEX_FILE in files else files
     info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=own)
@@ -227,6 +227,8 @@ def _no_info(root: Root, files: tuple[str, ...]) -> Problem:
         action = f"did you mean '{inner[0]}' inside it?"
     elif above := _dataset_above(root):
         action = f"it is a part of the dataset '{above}': give that folder"
+    elif files and not any(name.endswith(".parquet") for name in files):
+        action = f"it has no tables: {GIVE_FOLDER}"
     message = "there is no info.json"
     return Problem(
         rule="document.missing", severity="error", message=message, path=INFO, action=action

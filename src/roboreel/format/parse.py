@@ -80,8 +80,13 @@ class Problems:
     def raise_errors(self, summary: str) -> None:
         """Raise `DatasetError` with every error added so far, if there is one."""
         errors = [problem for problem in self.found if problem.severity == "error"]
-        if errors:  # a link may be the reason why a file is missing
-            links = [problem for problem in self.found if problem.rule == "file.link"]
+        if errors:  # a link in its folder may be the reason why a file is missing
+            folders = {(problem.path or "").partition("/")[0] for problem in errors}
+            links = [
+                problem
+                for problem in self.found
+                if problem.rule == "file.link" and (problem.path or "").partition("/")[0] in folders
+            ]
             raise DatasetError(summary, [*links, *errors])
 
 

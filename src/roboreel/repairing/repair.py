@@ -207,7 +207,7 @@ def _opened(location: str, draft: Draft) -> Dataset:
             Problem(rule=step.rule, severity="error", message=step.message, path=step.path)
             for step in draft.left
         ]
-        summary = str(error).partition("\n")[0]
+        summary = str(error).partition("\n")[0].replace(location, draft.source.url)
         raise DatasetError(summary, [*left, *error.problems]) from error
 
 

@@ -259,6 +259,24 @@ def test_nothing_is_overwritten_and_no_far_option_suggested(
     assert "--in-place" not in roboreel("merge", "--help").out
 
 
+def test_a_file_of_a_dataset_and_a_folder_without_tables_are_answered(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    told = roboreel("check", source / "meta" / "info.json").err
+    assert told.splitlines()[-1] == f"  try: roboreel check {source}"
+    notes = tmp_path / "notes"
+    (notes / "bin").mkdir(parents=True)
+    (notes / "a.md").write_text("a", encoding="utf-8")
+    assert "try: " not in roboreel("check", notes / "a.md").err
+    (notes / "bin" / "python").symlink_to(__file__)
+    done = roboreel("check", notes)
+    assert "it has no tables: give the folder that holds 'meta'" in done.out
+    assert "to repair" not in done.out
+    assert "link" not in roboreel("info", notes).err
+    told = roboreel("repair", notes, "-o", tmp_path / "out").err
+    assert told.startswith(f"error: '{notes}': the dataset's frame rate cannot be read")
+
+
 def test_unrelated_datasets_are_not_suggested(
     roboreel: Roboreel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

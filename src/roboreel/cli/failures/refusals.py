@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
+from pathlib import Path
 
 from roboreel.cli.command_line import RepeatedOptionError
 from roboreel.cli.failures.advice import (
@@ -40,6 +41,7 @@ from roboreel.errors import (
     StorageError,
     UsageError,
 )
+from roboreel.format.model import INFO
 from roboreel.format.repairs import DROP_CAMERAS, SKIP
 
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
@@ -55,6 +57,7 @@ _NO_VIEW = re.compile(
     r"'([^']+)'(?:: the name of a view file ends in| is a view file: it stores its edits)"
 )
 _NOTHING = "nothing to write: no edit was given"
+_IS_FILE = re.compile(r"'([^']+)': a file, not a dataset's folder")
 _IS_VIEW = re.compile(r"'([^']+)' is a view file, but a dataset is needed here")
 _QUOTED = re.compile(r"'([^']+)'")
 _JUDGES = ("check", "repair")
@@ -154,10 +157,12 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
 
 
 def _above(words: Sequence[str], message: str) -> Iterator[tuple[str, str]]:
-    """The arguments with the dataset of which a folder is a part."""
-    found = _PART.search(message)
-    if found is not None and found[1] in words:
+    """The arguments with the dataset of which a folder or file is a part."""
+    if (found := _PART.search(message)) is not None and found[1] in words:
         yield from _short(replaced(words, found[1], found[2]))
+    elif (found := _IS_FILE.search(message)) is not None:
+        above = [str(one) for one in Path(found[1]).parents[:4] if (one / INFO).is_file()]
+        yield from _short(replaced(words, found[1], above[0])) if above else ()
 
 
 def _datasets_inside(path: str) -> list[str]:
