@@ -20,6 +20,7 @@ from roboreel.storage.remote.store_root import StoreRoot
 from roboreel.storage.root import Root
 from roboreel.storage.staging.attempt_root import AttemptRoot
 from roboreel.storage.staging.originals import kept_beside
+from roboreel.storage.staging.staging import staging_location
 from roboreel.storage.write_root import WriteRoot
 
 
@@ -68,9 +69,15 @@ def open_output(
 
 
 def _earlier(path: str) -> str:
-    """A hint how to restore a missing dataset's earlier version; empty if there is none."""
-    if os.path.lexists(path) or not (kept := kept_beside(path)):
+    """A hint how to restore a missing dataset's earlier version, or to finish it; empty if there is none."""
+    if os.path.lexists(path):
         return ""
+    if not (kept := kept_beside(path)):
+        begun = staging_location(path)
+        if not begun.is_dir():
+            return ""
+        resume = 'if that was interrupted, run its command again with leftovers="resume"'
+        return f", but '{begun.name}' of an unfinished run is beside it: {resume}"
     return f", but '{kept[0].name}' is beside it: 'roboreel undo {quote(path)}' shows how to restore it"
 
 

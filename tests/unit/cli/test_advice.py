@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from roboreel.storage.staging.staging import staging_location
 from roboreel.testing import make_dataset
 from tests.unit.cli.conftest import Roboreel
 
@@ -275,6 +276,13 @@ def test_a_file_of_a_dataset_and_a_folder_without_tables_are_answered(
     assert "link" not in roboreel("info", notes).err
     told = roboreel("repair", notes, "-o", tmp_path / "out").err
     assert told.startswith(f"error: '{notes}': the dataset's frame rate cannot be read")
+
+
+def test_what_an_interrupted_run_left_is_named(roboreel: Roboreel, tmp_path: Path) -> None:
+    staging_location(tmp_path / "out").mkdir()
+    told = roboreel("info", tmp_path / "out").err
+    assert "no such folder, but '.out.roboreel-partial' of an unfinished run is beside it" in told
+    assert told.endswith("run its command again with --resume\n")
 
 
 def test_unrelated_datasets_are_not_suggested(
