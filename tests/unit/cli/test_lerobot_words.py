@@ -57,6 +57,14 @@ ANSWERS = {
     "delete --in-place me/six --episode_indices 1": "delete me/six --episodes 1 --in-place",
     "delete_episodes me/six '[1, 2]'": "delete me/six --episodes 1,2 -o HOME/me/six_cleaned",
     "push --repo_id me/six": "push me/six me/six",
+    "diff --repo-id me/six me/img": "diff me/six me/img",
+    "diff --root=a --root b --json": "diff a b --json",
+    "cache build --repo-id me/six --dir frames": "cache build me/six --dir frames",
+    "write --repo-id tidy.view.json -o w1": "write tidy.view.json -o w1",
+    "tasks --repo-id me/six": "tasks me/six",
+    "features --root six": "features six",
+    "pull me/six --root pp": "pull me/six -o pp",
+    "pull --repo-id me/six --local-dir pp": "pull me/six -o pp",
     "stats me/six --relative_action true": "stats me/six --recompute --cameras none --relative-actions"
     " -o HOME/me/six_stats",
     "lerobot-edit-dataset --repo_id me/six --operation.episode_indices '[1]'": "delete me/six --episodes 1"
@@ -233,6 +241,50 @@ def test_a_push_names_the_result_and_the_repository(roboreel: Roboreel, home: Pa
         str(home / "me" / "six_cleaned"),
         "me/six",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "left", "line"),
+    [
+        (
+            "encode six --repo-id me/x --crf 30 -o o33",
+            "--repo-id me/x",
+            "encode six --crf 30 -o o33",
+        ),
+        (
+            "convert_dataset_v20_to_v21 --root six --branch main",
+            "--branch main",
+            "convert six --to v2.1 -o six_converted",
+        ),
+    ],
+)
+def test_what_would_be_refused_is_left_out(
+    roboreel: Roboreel, words: str, left: str, line: str
+) -> None:
+    told = roboreel(*_typed(words)).err
+    assert f"not carried over: {left}\n" in told
+    assert _lines(told) == [line.split()]
+
+
+def test_a_push_invents_no_user(roboreel: Roboreel) -> None:
+    told = roboreel(
+        *_typed("lerobot-edit-dataset --repo_id six --operation.type recompute_stats"),
+        "--push_to_hub",
+    )
+    assert _lines(told.err)[1][-1] == "USER/NAME"
+
+
+def test_options_without_a_command_are_named(roboreel: Roboreel) -> None:
+    told = roboreel("--repo_id", "me/six", "--operation.type", "info").err
+    assert "--repo_id and --operation.type are options of lerobot" in told
+
+
+@pytest.mark.parametrize("names", ["observation.state,extra", "['observation.state', 'extra']"])
+def test_several_features_are_removed_by_one_option(
+    roboreel: Roboreel, tmp_path: Path, names: str
+) -> None:
+    told = roboreel("features", "me/six", "--remove", names, "-o", str(tmp_path / "out")).err
+    assert "no feature 'extra'" in told
 
 
 def test_a_folder_below_the_users_home_is_shortened(

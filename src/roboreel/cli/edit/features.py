@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Container, Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -90,7 +91,7 @@ def features(
 
     def edited(view: View) -> View:
         if remove:
-            view = view.remove(*remove)
+            view = view.remove(*_removed(remove, features_of(view)))
         if rename:
             view = view.rename(names=pairs_in(rename, "--rename"))
         listed = None if names is None else [word.strip() for word in names.split(",")]
@@ -102,6 +103,13 @@ def features(
         return view
 
     options.write_edited(source, edited)
+
+
+def _removed(words: Sequence[str], known: Container[str]) -> Iterator[str]:
+    """The names in each word: `a`, `a,b` or `['a', 'b']`, but for a feature that is called so."""
+    for word in words:
+        parts = [] if word in known else [part.strip(" '\"[]") for part in word.split(",")]
+        yield from [part for part in parts if part] or [word]
 
 
 def _videos(path: str) -> str | list[str]:

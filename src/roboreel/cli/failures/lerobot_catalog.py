@@ -45,6 +45,7 @@ NAMES: Mapping[str, tuple[to.Translate, str]] = {
     "reencode_dataset": (to.encode, _FUNCTION),
     "push_to_hub": (to.push, _FUNCTION),
     "push": (to.push, _COMMAND),
+    "pull": (to.pull, _COMMAND),
     "convert": (to.convert(None), _COMMAND),
     "info": (to.show, _COMMAND),
     "dataset_info": (to.show, "not a command of lerobot nor of roboreel"),
@@ -121,6 +122,9 @@ ELSEWHERE: Mapping[str, tuple[str, Sequence[str]]] = {
             "find_port",
             "replay",
             "setup_motors",
+            "setup_can",
+            "find_joint_limits",
+            "rollout",
         )
     },
 }

@@ -168,7 +168,7 @@ def encode(line: LerobotLine) -> list[str]:
     settings = _encoder(line)
     if not settings and not line.has("size", "to_images", "to_video", "camera"):
         settings = ["--vcodec", Encoding().vcodec]
-    return ["encode", source_of(line), *settings]
+    return ["encode", line.next_word() or source_of(line), *settings]
 
 
 def to_video(line: LerobotLine) -> list[str]:
@@ -233,6 +233,15 @@ def push(line: LerobotLine) -> list[str]:
     folder = line.first("root", "local_dir") or line.next_word() or repo_id or _NO_SOURCE
     named = repo_id or line.next_word() or (folder if parse_reference(folder) else None)
     return ["push", folder, named or "USER/NAME"]
+
+
+def pull(line: LerobotLine) -> list[str]:
+    """Downloading: what names a folder for it is the output here."""
+    repo_id = line.first("repo_id") or line.next_word()
+    folder = line.first("o", "out", "root", "local_dir")
+    if repo_id is None:
+        return ["pull", folder or "USER/NAME"]
+    return ["pull", repo_id, *([] if folder is None else ["-o", folder])]
 
 
 def show(line: LerobotLine) -> list[str]:

@@ -18,7 +18,7 @@ from roboreel.cli.failures.advice import (
     typed,
 )
 from roboreel.cli.failures.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS, translation
-from roboreel.cli.failures.lerobot_line import LerobotLine, is_scoped, read_line
+from roboreel.cli.failures.lerobot_line import LerobotLine, is_scoped, plain, read_line
 from roboreel.cli.failures.lerobot_operations import (
     ONE_PER_ROW,
     PADDED,
@@ -33,6 +33,9 @@ from roboreel.format.feature import INDEX_DTYPES
 
 _OURS = {entry.name for entry in ENTRIES}
 _EDIT = ("edit_dataset", "edit")
+_SOURCES = ("repo_id", "root", "local_dir")
+_KEEPS = ("diff", "cache", "write", "tasks", "features")
+"""Commands whose other words are kept as typed where a dataset is named with an option."""
 _NEW_ROOT = ("new_root", "output_dir", "out_dir", "output_root", "output", "aggr_root", "o", "out")
 _NEW_ID = ("new_repo_id", "output_repo_id", "aggr_repo_id")
 _SHARED = {
@@ -96,6 +99,8 @@ def lerobot_advice(words: Sequence[str]) -> Advice | None:
         return _elsewhere(line)
     if line.spelled == "lerobot-info" and not line.options and not line.words:
         return Advice("'lerobot-info' is a command of lerobot", (("roboreel --version", ""),))
+    if own and len({*foreign}) == 1 and line.command in _KEEPS and foreign[0] in _SOURCES:
+        return Advice(_options_said(line, foreign), ((typed(_without(words, foreign[0])), ""),))
     kind = line.first("type")
     if (
         kind is None
@@ -110,13 +115,28 @@ def lerobot_advice(words: Sequence[str]) -> Advice | None:
     asked = kind or next((_MEANT[name] for name in _MEANT if line.has(name)), None)
     if asked is None or line.command not in _EDIT:
         asked = kind or line.command
-    said = _options_said(line, foreign) if own else f"'{line.spelled}' is {_what(line.command)}"
+    no_name = foreign and not line.spelled
+    said = (
+        _options_said(line, foreign)
+        if own or no_name
+        else f"'{line.spelled}' is {_what(line.command)}"
+    )
     if asked in _EDIT:
         return None if own and not foreign else _no_operation(line, said)
     known = translation(asked)
     if known is None:
         return _answer(line, said, nothing_but(asked)) if own else None
     return _answer(line, said, known[0])
+
+
+def _without(words: Sequence[str], option: str) -> Iterator[str]:
+    """The words as typed, of one option only the value."""
+    for word in words:
+        name, _, value = word.partition("=")
+        if plain(name.lstrip("-")) != option or not name.startswith("-"):
+            yield word
+        elif value:
+            yield value
 
 
 def _is_foreign(line: LerobotLine, name: str) -> bool:
@@ -190,7 +210,9 @@ def _passed(line: LerobotLine, command: str) -> list[str]:
             words += [option, "1" if value == "0" and option == "--workers" else value]
     if "executor" in known and (pool := line.truth("use_process_pool")) is not None:
         words += ["--executor", "process" if pool else "thread"]
-    for name in [name for name in line.left() if name in known and name not in ("o", "out")]:
+    no_push = "push_to_hub" in known and not line.has("push_to_hub")
+    passed_over = ("o", "out", *(["branch"] if no_push else []))
+    for name in [name for name in line.left() if name in known and name not in passed_over]:
         line.taken.add(name)
         words += [known[name], *line.options[name]]
     return words
@@ -229,7 +251,7 @@ def _pushes(line: LerobotLine, words: Sequence[str]) -> Iterator[list[str]]:
 def _repository(line: LerobotLine, command: str, out: str) -> str:
     """Where lerobot would push: the new name, or the dataset's own where it is edited in place."""
     new, own = line.first(*_NEW_ID), line.first("repo_id")
-    if new is not None or own is None:
+    if new is not None or own is None or "/" not in own:
         return new or "USER/NAME"
     kept = command in (*_REPLACES, "split", "merge", "convert") or out == own
     return own if kept else f"{own.split('/')[0]}/{os.path.basename(out)}"
