@@ -30,7 +30,7 @@ cache = typer.Typer(
     name="cache",
     cls=Group,
     add_completion=False,
-    help="""Decode frames once, before training. Readers and loaders use them with frame_cache=DIR.
+    help="""Decode frames once, before training. Use them with roboreel.reader(…, frame_cache=DIR).
 
 Examples:
     roboreel cache build my_dataset --dir frames --size 224 224

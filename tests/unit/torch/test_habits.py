@@ -19,7 +19,7 @@ import torch
 
 import roboreel
 import roboreel.torch
-from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, v2
+from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, Loader, v2
 from roboreel.torch.compat.lazy_names import OF_MODULES
 from roboreel.torch.dataset_tools import delete_episodes, modify_tasks
 from roboreel.torch.factory import resolve_delta_timestamps
@@ -116,10 +116,30 @@ def test_an_error_inside_of_a_property_is_not_covered(
 
 
 @pytest.mark.parametrize("cls", [LeRobotDataset, v2.LeRobotDataset])
-@pytest.mark.parametrize("name", ["local_files_only", "split"])
+@pytest.mark.parametrize("name", ["frame_cache", "local_files_only", "split"])
 def test_old_arguments(made: dict[str, Path], cls: Any, name: str) -> None:
-    with pytest.raises(TypeError, match=f"no argument '{name}' any more: "):
+    with pytest.raises(TypeError, match=f"no argument '{name}': "):
         cls("me/it", root=made["v3.0"], **{name: True})
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("num_workers", "threads=2"),
+        ("prefetch_factor", "prefetch=2"),
+        ("persistent_workers", "leave it out"),
+        ("collate_fn", "or use DataLoader"),
+    ],
+)
+def test_arguments_of_data_loader(name: str, use: str) -> None:
+    options: dict[str, Any] = {name: 2}
+    with pytest.raises(TypeError, match=f"no argument '{name}': .*{use}"):
+        Loader(range(3), **options)
+
+
+def test_memory_is_not_pinned_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert len(list(Loader([{"a": 1}] * 3, pin_memory=True))) == 3
 
 
 def test_the_sampler_of_old_takes_the_old_index(made: dict[str, Path]) -> None:

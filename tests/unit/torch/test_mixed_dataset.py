@@ -212,3 +212,13 @@ def test_an_empty_dataset_gives_nothing() -> None:
     assert len(mixture_rows([0, 3], [0, 2], seed=0, epoch=0)) == 2
     with pytest.raises(UsageError, match="dataset 0 has a weight above 0 but no rows"):
         mixture_rows([0, 3], [1, 2], seed=0, epoch=0)
+
+
+def test_a_double_in_one_dataset_goes_with_a_float_in_another() -> None:
+    double = Items("b", 3, {"state": (3,)})
+    double.meta.features["state"]["dtype"] = "float64"
+    assert set(MixedDataset([Items("a", 3, {"state": (3,)}), double]).stats) == {"state"}
+
+    double.meta.features["state"]["dtype"] = "int64"
+    with pytest.raises(ValueError, match="dtype float32 in one dataset and int64 in another"):
+        MixedDataset([Items("a", 3, {"state": (3,)}), double])

@@ -106,7 +106,7 @@ ELSEWHERE: Mapping[str, tuple[str, Sequence[str]]] = {
     ),
     "train": (
         "roboreel does not train policies: in your training script, import LeRobotDataset from"
-        " roboreel.torch. To decode frames once, before training:",
+        " roboreel.torch. To decode frames once, for roboreel.reader(…, frame_cache=DIR):",
         ("cache", "build", "SRC", "--dir", "frames"),
     ),
     "eval": (

@@ -19,6 +19,7 @@ from roboreel.torch.batches.batch_makers import BatchMaker, Pending, ThreadMaker
 from roboreel.torch.batches.batch_source import BatchSource, batch_source
 from roboreel.torch.batches.helper_process import HelperMaker
 from roboreel.torch.batches.readable_items import ReadableItems
+from roboreel.torch.compat.old_names import refusing_old_arguments
 from roboreel.torch.errors import ArgumentError
 
 OnError = Literal["raise", "skip"]
@@ -33,6 +34,7 @@ class Loader(Summarized):
     Takes the place of `torch.utils.data.DataLoader`: iterate it once for each epoch.
     """
 
+    @refusing_old_arguments
     def __init__(
         self,
         dataset: Any,
@@ -62,7 +64,7 @@ class Loader(Summarized):
             seed: of `shuffle`.
             threads: batches that are made at the same time. Each decodes with the threads of the dataset.
             prefetch: batches that are made before they are asked for; at least `threads`.
-            pin_memory: True for memory that a GPU copies from by itself; None where there is one.
+            pin_memory: False for usual memory; else memory that a GPU copies from by itself, if there is one.
             uint8: for a `Reader`: True leaves frames as uint8; False divides them by 255, as float32.
             on_error: `skip` leaves out items that cannot be read, with a warning in the log: a batch is then
                 smaller, and left out if nothing remains.
@@ -88,7 +90,7 @@ class Loader(Summarized):
             BatchSampler(order, batch_size, drop_last) if batch_sampler is None else batch_sampler
         )
         self.prefetch = max(prefetch, threads)
-        self.pin_memory = torch.cuda.is_available() if pin_memory is None else pin_memory
+        self.pin_memory = pin_memory is not False and torch.cuda.is_available()
         self._readable = ReadableItems(self._source) if on_error == "skip" else None
         source: BatchSource = self._readable or self._source
         kept = self.prefetch + _IN_USE

@@ -81,8 +81,16 @@ TASK = (
     " without it"
 )
 _ARGUMENTS = {
+    **dict.fromkeys(
+        ("multiprocessing_context", "persistent_workers", "timeout", "worker_init_fn"),
+        "batches are made by threads: leave it out",
+    ),
+    "collate_fn": "batches are stacked as DataLoader does: leave it out, or use DataLoader",
     "encode_videos": "frames are encoded while they are recorded: leave it out",
+    "frame_cache": "roboreel.reader(dataset, frame_cache=DIR) has it, and Loader takes this reader",
     "local_files_only": "files that are here are not downloaded: leave it out",
+    "num_workers": "batches are made by threads: threads=2",
+    "prefetch_factor": "it is the batches of all threads: prefetch=2",
     "split": "choose episodes by their numbers: episodes=[0, 1]",
     "task": TASK,
 }
@@ -107,12 +115,12 @@ class AnsweringMissingNames:
 
 
 def refusing_old_arguments(function: Callable[_P, None]) -> Callable[_P, None]:
-    """A constructor or method that says what to pass in place of arguments that lerobot no longer has."""
+    """A constructor or method that says what to pass in place of arguments of lerobot and torch."""
 
     @functools.wraps(function)
     def checked(*args: _P.args, **kwargs: _P.kwargs) -> None:
         for name in _ARGUMENTS.keys() & kwargs.keys():
-            raise WrongTypeError(f"there is no argument '{name}' any more: {_ARGUMENTS[name]}")
+            raise WrongTypeError(f"there is no argument '{name}': {_ARGUMENTS[name]}")
         function(*args, **kwargs)
 
     return checked

@@ -61,6 +61,6 @@ def without_videos(missing: Sequence[str], dataset: Dataset) -> str:
     option = ["--drop-missing-cameras"] if dataset.missing_cameras else ["--on-broken", "skip"]
     repair = join(["roboreel", "repair", dataset.url, *option, "-o", f"{dataset.url}_repaired"])
     return (
-        ". Without these, LeRobotDataset(…, download_videos=False) reads the rows, and this writes the"
-        f" dataset: {repair}"
+        ". Without these, hf_dataset and get_raw_item() of LeRobotDataset(…, download_videos=False) have the"
+        f" rows, and this writes the dataset: {repair}"
     )

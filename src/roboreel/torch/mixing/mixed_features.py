@@ -19,6 +19,8 @@ Stats: TypeAlias = dict[str, dict[str, Any]]
 FeaturePolicy: TypeAlias = Literal["common", "pad"]
 
 _CAMERAS = ("video", "image")
+_FLOATS = ("float16", "float32", "float64")
+"""Items have all of them as float32."""
 _PADDED = "MixedDataset([a, b], features='pad')"
 _NEUTRAL = {"mean": 0.0, "std": 1.0, "q50": 0.0}
 """Statistics of padding: normalized by any of them, zeros stay zeros."""
@@ -96,8 +98,8 @@ def _widest(name: str, every: Sequence[Specs], policy: FeaturePolicy) -> int:
     first = every[having[0]][name]
     for number in having[1:]:
         theirs = every[number][name]
-        cameras = {first["dtype"], theirs["dtype"]} <= set(_CAMERAS)
-        if first["dtype"] != theirs["dtype"] and not cameras:
+        dtypes = {first["dtype"], theirs["dtype"]}
+        if len(dtypes) > 1 and not any(dtypes <= set(alike) for alike in (_CAMERAS, _FLOATS)):
             raise ArgumentError(
                 f"'{name}' has dtype {first['dtype']} in one dataset and {theirs['dtype']} in another:"
                 " rename or convert one of them"
