@@ -103,6 +103,11 @@ def test_old_attributes_of_metadata(made: dict[str, Path], name: str) -> None:
     assert getattr(v2.LeRobotDatasetMetadata("me/it", root=made["v3.0"]), name)
 
 
+def test_statistics_of_old_show_how_many_they_are(made: dict[str, Path]) -> None:
+    stats = v2.LeRobotDatasetMetadata("me/it", root=made["v3.0"]).episodes_stats
+    assert repr(stats) == f"<statistics of {len(stats)} episodes, by number>"
+
+
 def test_an_error_inside_of_a_property_is_not_covered(
     dataset: LeRobotDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

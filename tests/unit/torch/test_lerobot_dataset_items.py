@@ -264,7 +264,7 @@ def test_the_cost_of_long_gops_is_stated_once(
     (record,) = caplog.records
     assert f"camera '{TOP}' has a keyframe only every 40 frames" in record.getMessage()
     assert "17 frames are decoded for each frame on average" in record.getMessage()
-    assert "roboreel encode --g 2" in record.getMessage()
+    assert "roboreel encode SRC --g 2 -o OUT" in record.getMessage()
 
 
 def test_the_cost_follows_from_the_keyframes(numbered: Numbered) -> None:

@@ -62,7 +62,7 @@ class RandomAccess:
             "'%s' is read in random order, but camera '%s' has a keyframe only every %d frames: %.0f"
             " frames are decoded for each frame on average, and an item takes %.0f ms. Shuffle blocks of"
             " frames with roboreel.torch.BlockSampler, or re-encode the videos with"
-            " `roboreel encode --g 2`",
+            " `roboreel encode SRC --g 2 -o OUT`",
             self._dataset.name,
             worst,
             longest[worst],

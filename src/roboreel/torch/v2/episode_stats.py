@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import UnknownNameError
+from roboreel.errors import UnknownNameError, counted
 from roboreel.format.model import EPISODE
 from roboreel.stats.feature_stats import Array
 
@@ -37,3 +37,6 @@ class EpisodeStats(Mapping[int, StatsDict]):
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    def __repr__(self) -> str:
+        return f"<statistics of {counted(len(self), 'episode')}, by number>"
