@@ -29,7 +29,7 @@ from roboreel.cli.shared.shared_options import (
 )
 from roboreel.cli.shared.stopping import stoppable
 from roboreel.cli.text.output import emit_json, heading, say, table
-from roboreel.dataset.open import GIVE_FOLDER, datasets_inside
+from roboreel.dataset.open import GIVE_FOLDER, NO_EPISODE, datasets_inside
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, counted
 from roboreel.executors.worker_options import WorkerOptions
@@ -137,8 +137,10 @@ def _datasets_inside(report: CheckReport) -> list[str]:
 
 
 def _is_here(report: CheckReport) -> bool:
-    """False if the folder has no tables, or the dataset is above or inside it."""
+    """False if the folder has no tables, no episode is saved, or the dataset is above or inside it."""
     absent = [one for one in report.problems if (one.rule, one.path) == ("document.missing", INFO)]
+    if any(one.action == NO_EPISODE for one in report.problems):
+        return False
     return report.files > 0 and not any(one.action != GIVE_FOLDER for one in absent)
 
 

@@ -34,6 +34,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import open_root
 from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.recording_lock import RECORDING
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.staging.originals import name_before
 from roboreel.storage.staging.staging import moved_original
@@ -42,6 +43,8 @@ from roboreel.storage.video.packet_index import INDEX_FILE
 
 GIVE_FOLDER = "give the folder that holds 'meta'"
 """What to do where there is no `info.json`, and none above or inside the folder, which has tables."""
+NO_EPISODE = "no episode is saved yet: LeRobotDataset.resume(…, root=…) continues the recording"
+"""What to do where a recording has no tables."""
 _LEVELS = 3
 """Folders of a dataset within each other, such as `videos/camera/chunk-000`."""
 _SHOWN_LINKS = 20
@@ -279,13 +282,16 @@ def _open_v3(
     names = episode_files(files)
     if not names:
         strays = stray_episode_files(files)
+        recorded = any(name.startswith(f"{RECORDING}/") for name in files)
+        saved = any(name.startswith("data/") for name in files)
+        action = NO_EPISODE if recorded and not saved else None
         problems.error(
             "document.missing",
             f"the table of episodes is missing, expected {EPISODES_FOLDER}*/*.parquet",
             path=strays[0] if strays else EPISODES_FOLDER,
             action=f"move it to {EPISODES_TEMPLATE.format(chunk_index=0, file_index=0)}"
             if strays
-            else None,
+            else action,
         )
         problems.raise_errors("the dataset is incomplete")
     parts = read_episode_parts(root, names, problems, known)

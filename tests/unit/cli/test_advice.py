@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -349,3 +350,17 @@ def test_a_range_that_no_episode_has_gets_no_line(roboreel: Roboreel, source: Pa
     words = ["--episode", "2", "--frames", "3:5", "--episode", "0", "--frames", "0:2"]
     (line,) = roboreel("trim", source, *words, "-o", "out").err.splitlines()[1:]
     assert f"delete {source} --episodes 2 " in line
+
+
+def test_a_recording_without_a_saved_episode_is_not_repaired(
+    roboreel: Roboreel, tmp_path: Path
+) -> None:
+    folder = make_dataset(tmp_path / "recording", version="v3.0", episodes=(3,), cameras={})
+    (folder / ".roboreel-recording").mkdir()
+    (folder / ".roboreel-recording" / "lock").touch()
+    for name in ("data", "meta/episodes"):
+        shutil.rmtree(folder / name)
+    told = roboreel("check", str(folder))
+    assert told.code == 1
+    assert "no episode is saved yet" in told.out + told.err
+    assert "to repair" not in told.out + told.err
