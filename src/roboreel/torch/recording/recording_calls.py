@@ -186,8 +186,9 @@ class RecordingCalls(AnsweringMissingNames):
         """
         if not root:
             raise ArgumentError(
-                "resume() needs root, the folder to write to: the downloaded snapshots of the Hub are"
-                " shared with other programs and must not be changed"
+                "resume() needs root, the folder to write to (create() without root makes"
+                f" $HF_LEROBOT_HOME/{repo_id}): the downloaded snapshots of the Hub are shared with other"
+                " programs and must not be changed"
             )
         options = RecordingOptions(
             rgb_encoder=rgb_encoder,
