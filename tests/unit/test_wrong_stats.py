@@ -425,3 +425,11 @@ def test_a_document_of_the_whole_dataset_that_cannot_be_read_stops_nothing(
     (root / "meta/stats.json").write_text("{", "utf-8")
     roboreel.write(roboreel.open(root), out=tmp_path / "b")
     assert roboreel.check(tmp_path / "b").ok
+
+
+def test_code_without_a_module_may_write(sound: Path, tmp_path: Path) -> None:
+    exec(
+        "roboreel.write(dataset.delete([0]), out=out)",
+        {"roboreel": roboreel, "dataset": roboreel.open(sound), "out": tmp_path / "out"},
+    )
+    assert roboreel.open(tmp_path / "out").num_episodes == 2

@@ -107,10 +107,14 @@ class Report(Summarized):
         )
 
 
+def _is_ours(names: Mapping[str, object]) -> bool:
+    return str(names.get("__name__", "")).startswith("roboreel.")  # code in `exec` has no name
+
+
 def with_python_warning(report: Report) -> Report:
     """The report. Python warns of wrong statistics: a script may drop the report and train."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("roboreel."):
+    while frame.f_back is not None and _is_ours(frame.f_globals):
         frame, level = frame.f_back, level + 1
     for line in warned(one for one in report.problems if RECOMPUTE in (one.action or "")):
         warnings.warn(f"'{report.out}': {line}", stacklevel=level)
