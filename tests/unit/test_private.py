@@ -275,3 +275,46 @@ def test_a_class_of_users_gets_no_more_than_each_source_gives(
 def test_modes_of_a_replaced_folder_are_its_own() -> None:
     modes: Any = USUAL.in_folder([0o2775], exact=True).for_files([0o664, 0o660])
     assert (modes.folder, modes.file) == (0o2775, 0o660)
+
+
+def _misdeclared(source: Path) -> None:
+    info = source / "meta/info.json"
+    info.write_text(info.read_text().replace('"video.codec": "h264"', '"video.codec": "hevc"'))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_repaired_dataset_is_as_open_as_its_source(source: Path, in_place: bool) -> None:
+    _misdeclared(source)
+    _set_modes(source, 0o755, 0o644)
+    out = source.parent / "out"
+    report = roboreel.repair(source, out=None if in_place else out, in_place=in_place)
+    assert "video.codec" in {step.rule for step in report.repaired}
+    result = source if in_place else out
+    assert _modes(result, folders=True) == {0o755}
+    assert _modes(result, folders=False) == {0o644}
+
+
+def test_a_repaired_dataset_is_as_private_as_its_source(source: Path, tmp_path: Path) -> None:
+    _misdeclared(source)
+    _set_modes(source, 0o755, 0o644)
+    (source / "data").chmod(0o700)
+    (source / "meta/info.json").chmod(0o640)
+    out = tmp_path / "out"
+    roboreel.repair(source, out=out)
+    assert {_mode(path) for path in (out / "data").rglob("*.parquet")} == {0o600}
+    assert _mode(out / "meta/info.json") == 0o640
+    assert {_mode(path) for path in out.rglob("*.mp4")} == {0o644}
+
+
+@pytest.mark.slow
+def test_at_no_moment_of_a_repair_is_there_more_to_read(source: Path, tmp_path: Path) -> None:
+    _misdeclared(source)
+    _set_modes(source, 0o700, 0o600)
+    seen: list[str] = []
+
+    def look(_when: str, _name: str, _path: str) -> None:
+        seen.extend(path for top in tmp_path.iterdir() for path in _readable(top))
+
+    with disk.faults(look):
+        roboreel.repair(source, out=tmp_path / "out")
+    assert seen == []

@@ -6,7 +6,10 @@ to the folder of made ones, which the engine then reads as it reads any dataset.
 
 from __future__ import annotations
 
+import functools
 import os
+import stat
+from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
@@ -18,6 +21,8 @@ from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat, OpenFile, Root
 from roboreel.storage.tables.tables_write import write_table
+
+_ALL = 0o777
 
 
 class Draft(Root):
@@ -99,6 +104,7 @@ class Draft(Root):
         if not self.apart:
             return None
         folder = LocalRoot(self.beside)
+        self._set_modes()
         for name, made in self.apart.items():
             folder.take(self.made.path / made, name)
         folder.sync_folders(self.apart)
@@ -110,6 +116,32 @@ class Draft(Root):
             if root is self.source:
                 target = os.path.abspath(root.path / own)
                 disk.link(target, str(self.made.path / name))
+        self._set_modes()
+
+    def _set_modes(self) -> None:
+        """Give made files and the folders the permissions of the dataset's, by which the engine goes.
+
+        The folder around them stays private.
+        """
+        allowed: dict[str, int] = {"": self.source.mode()}
+        for name, (root, own) in self._files.items():
+            if root is self.source:
+                above = os.path.dirname(name)
+                allowed[above] = allowed.get(above, _ALL) & self.source.mode(os.path.dirname(own))
+        for folder, _, names in os.walk(self.made.path):
+            here = Path(folder).relative_to(self.made.path)
+            above = "" if folder == str(self.made.path) else here.as_posix()
+            disk.set_mode(folder, stat.S_IMODE(allowed.get(above, _ALL)) | 0o700)
+            for name in names:
+                path = os.path.join(folder, name)
+                if not os.path.islink(path):
+                    disk.set_mode(path, self._mode_of((here / name).as_posix()) | 0o600)
+
+    def _mode_of(self, made: str) -> int:
+        """The permissions of the file that a made one replaces; of another, those that all files have."""
+        files = self._passed_over.files
+        named = [made] if made in files else files
+        return functools.reduce(int.__and__, map(self.source.mode, named), 0o666)
 
     def listing(self) -> Listing:
         return Listing(tuple(sorted(self._files)))
