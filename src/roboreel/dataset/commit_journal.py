@@ -5,7 +5,7 @@ names, and removed when all have their own. A commit that was killed in between 
 
 - readers see the dataset before the commit, or after it where only `info.json` has yet to get its name;
   nothing is written (`pending_commit`);
-- the next writer finishes the commit (`writing/commit_recovery.py`).
+- the next writer finishes the commit (`writing/episode_commit.py: recover_commit`).
 
 A journal whose `info.json` is neither the one before nor missing is out of date, and counts no more.
 """

@@ -50,7 +50,7 @@ class StatsShapes:
     counts: list[int] = field(default_factory=list)
     dims: list[int] = field(default_factory=list)
     impossible: list[bool] = field(default_factory=list)
-    """True if a camera cannot have this std with its other statistics (`camera_std.py`)."""
+    """True if a camera cannot have this std with its other statistics (`impossible_std.py`)."""
     names: dict[str, int] = field(default_factory=dict)
     """Numbers of features, by name."""
 
