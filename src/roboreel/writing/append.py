@@ -60,7 +60,9 @@ def create_dataset(
         )
     location = os.fspath(path)
     if os.path.lexists(location) and not is_unused(location):
-        raise UsageError(f"'{location}' exists and is not an empty folder")
+        holds = os.path.exists(os.path.join(location, INFO))
+        hint = ": Recorder.resume adds episodes to the dataset in it" if holds else ""
+        raise UsageError(f"'{location}' exists and is not an empty folder{hint}")
     info = new_info(fps=fps, features=features, version=wanted, robot_type=robot_type)
     return EpisodeWriter(LocalRoot(location), new_state(info), None)
 
