@@ -187,7 +187,14 @@ def test_a_line_of_lerobot_has_an_answer_with_all_its_values(
     assert "not carried over" not in done.err
 
 
-@pytest.mark.parametrize("words", [words for words, line in ANSWERS.items() if " -o " in line])
+def _can_be_planned(line: str) -> bool:
+    """True for a line of a command with `--dry-run`; `write` would need the view file."""
+    return " -o " in line and not line.startswith(("pull ", "write "))
+
+
+@pytest.mark.parametrize(
+    "words", [words for words, line in ANSWERS.items() if _can_be_planned(line)]
+)
 @pytest.mark.sample(8)
 def test_the_answer_can_be_run(roboreel: Roboreel, home: Path, words: str) -> None:
     line = shlex.split(ANSWERS[words].replace("HOME", str(home)).replace("me/both", "me/all"))

@@ -147,7 +147,9 @@ def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
             first.save_episode()
     with pytest.raises(roboreel.UsageError, match="finalized"):
         first.add_frame({"action": np.zeros(3, np.float32)}, task="t")
-    with pytest.raises(roboreel.UsageError, match=r"not an empty folder: Recorder.resume adds episodes"):
+    with pytest.raises(
+        roboreel.UsageError, match=r"not an empty folder: Recorder.resume adds episodes"
+    ):
         recorder_of(path, features=VECTOR)
     with pytest.raises(roboreel.UsageError, match="max_gap_s needs the column"):
         resumed(path, max_gap_s=1)
