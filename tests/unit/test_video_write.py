@@ -6,10 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from roboreel.errors import StorageError
+from roboreel.storage.disk import faults
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.video.encode import encode_frames, frame_of
 from roboreel.storage.video.movie import time_scale
 from roboreel.storage.video.mux import verify_packets, write_packets
 from tests.unit.clips import (
@@ -181,3 +184,24 @@ def test_clock_holds_every_frame_time(fps: Fraction) -> None:
     ticks, step = time_scale(fps)
     assert Fraction(step, ticks) == 1 / fps
     assert ticks < 1 << 32
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1"])
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_a_disk_that_fills_while_encoding_is_named(tmp_path: Path, codec: str, at: int) -> None:
+    writes = 0
+
+    def full(when: str, what: str, _path: str) -> None:
+        nonlocal writes
+        if (when, what) == ("before", "write"):
+            writes += 1
+            if writes > at:
+                raise OSError(28, "No space left on device")
+
+    draw = np.random.default_rng(0)
+    noise = (frame_of(draw.integers(0, 255, (128, 128, 3), dtype=np.uint8)) for _ in range(30))
+    encoder = {"codec": codec, "pix_fmt": "yuv420p", "crf": "10"}
+    with faults(full), pytest.raises(StorageError, match="No space left") as caught:
+        encode_frames(LocalRoot(tmp_path), "a.mp4", noise, fps=FPS, encoder=encoder)
+    assert "PyAV" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

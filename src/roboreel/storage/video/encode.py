@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -67,6 +68,7 @@ def encode_parts(
 
     Raises:
         VideoError: the encoder refuses, or writes a different number of frames than it was given.
+        StorageError: the disk is full.
     """
     slices, counts = [], []
     for number, frames in enumerate(parts):
@@ -144,7 +146,11 @@ def _encode_aside(
     quiet()
     aside = scratch_beside(name)
     try:
-        with root.create(aside) as output, av.open(output.file, "w", format="mp4") as container:
+        with (
+            root.create(aside) as output,
+            _errors_of_writes(),
+            av.open(output.file, "w", format="mp4") as container,
+        ):
             count = _encode(container, frames, fps, options_here(encoder))
     except RoboreelError:  # of the caller, whose frames are taken here
         raise
@@ -159,6 +165,20 @@ def _encode_aside(
             f"'{name}', part {number}: {count} images were encoded into {table.frames} frames"
         )
     return PacketSlice(root, aside, table, run_of_frames(table, 0, count, resets=lambda _: True))
+
+
+@contextlib.contextmanager
+def _errors_of_writes() -> Iterator[None]:
+    """Raise what a write raised: once it failed, PyAV also fails to close the file, and says less."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        first = error.__context__
+        if isinstance(first, (OSError, RoboreelError)) and not isinstance(first, av.FFmpegError):
+            raise first from None
+        raise
 
 
 def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict[str, str]) -> int:
