@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+import roboreel
 from roboreel.errors import StorageError, UsageError
+from roboreel.storage.disk import faults
+from roboreel.storage.fs import open_output
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.scratch import is_scratch
 from roboreel.storage.staging.staging import Staging, recover, refuse_existing, staging_location
+from roboreel.testing import make_dataset
 
 NAME = "meta/info.json"
 REPORT = {"what": "was done"}
@@ -216,3 +222,37 @@ def test_a_name_that_no_folder_can_have_is_refused_before_anything_is_made(tmp_p
     with pytest.raises(UsageError, match="cannot be made: File name too long"):
         Staging(tmp_path / ("x" * 300))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_attempt_that_goes_on_after_its_run_changes_nothing(tmp_path: Path) -> None:
+    staging = _begun(tmp_path / "set")
+    late = open_output(staging.root.url, unfinished=staging.unfinished)
+
+    def writes_on() -> None:
+        with late.create("data/late.parquet") as output:
+            output.file.write(b"late")
+            staging.end_attempts()
+
+    with pytest.raises(StorageError):
+        writes_on()
+    assert [name for name, _ in staging.files()] == []
+    staging.root.put(NAME, b"{}")
+    staging.publish(REPORT)
+    with pytest.raises(StorageError):
+        late.put("data/later.parquet", b"later")
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "set" / NAME]
+
+
+def test_no_attempt_can_finish_a_file_once_documents_are_written(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "source", episodes=(3, 4), cameras={})
+    seen: list[list[str]] = []
+
+    def look(moment: str, operation: str, path: str) -> None:
+        if (moment, operation) == ("before", "create") and path.endswith(NAME):
+            names = os.listdir(staging_location(tmp_path / "out"))
+            seen.append([name for name in names if is_scratch(name)])
+
+    with faults(look):
+        roboreel.write(roboreel.open(source).delete([0]), out=tmp_path / "out")
+    assert seen == [[]]
